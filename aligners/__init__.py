@@ -1,0 +1,1 @@
+"""Say which source tokens a new token is made of, and in what proportion."""

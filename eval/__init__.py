@@ -1,0 +1,1 @@
+"""Measure what a vocabulary change did: to the text, to the embeddings and to the model."""

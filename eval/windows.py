@@ -1,0 +1,64 @@
+"""Windows: how documents longer than a model's context are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vocabx.core.arrays import Ints
+from vocabx.core.errors import InputError
+
+__all__ = ["Window", "batches_of_windows", "sliding_windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Tokens `begin` to `end` of one sequence, of which those from `scored` on are predicted here.
+
+    `begin` < `scored`, because a token is predicted from the ones before it.
+    """
+
+    sequence: int
+    begin: int
+    scored: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+
+def sliding_windows(lengths: Ints, window: int, stride: int) -> list[Window]:
+    """Cover sequences so that every token but the first of each is predicted exactly once.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (sequences,)
+        Tokens in each sequence.
+    window : int
+        Tokens that are read at once.
+    stride : int
+        By how many tokens a window lies behind the one before it: after the first window a token is predicted from
+        at least ``window - stride`` others.
+    """
+    if not 0 < stride < window:
+        raise InputError(
+            f"The stride must be positive and smaller than the window, but they are {stride} and {window}."
+        )
+    return [
+        Window(sequence, begin, begin + window - stride if begin else 1, min(begin + window, int(length)))
+        for sequence, length in enumerate(lengths)
+        for begin in range(0, max(1, int(length) - window + stride), stride)
+        if length > 1
+    ]
+
+
+def batches_of_windows(windows: Sequence[Window], tokens: int) -> Iterator[list[Window]]:
+    """Yield windows of like length together, longest first, at most `tokens` in a batch after padding, at least one."""
+    batch: list[Window] = []
+    for window in sorted(windows, key=len, reverse=True):
+        if batch and (len(batch) + 1) * len(batch[0]) > tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch

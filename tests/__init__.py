@@ -1,0 +1,1 @@
+"""Tests; the folders here mirror those of the code."""

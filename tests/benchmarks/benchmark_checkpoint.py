@@ -1,0 +1,201 @@
+"""Time and memory of writing a resized checkpoint, against copying the directory.
+
+Builds a synthetic sharded Llama checkpoint (bfloat16, untied, 128,256 rows of 4,096), every byte really written, and
+takes the medians of three alternating runs of `cp -r --sparse=never` and of the checkpoint stage, each followed by
+`sync`. The stage runs in a process of its own, where its anonymous memory is sampled.
+
+    python -m tests.benchmarks.benchmark_checkpoint --gigabytes 4 --directory /tmp
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from scipy.sparse import csr_array
+
+from vocabx.checkpoint import open_checkpoint, staged_directory, write_checkpoint
+from vocabx.checkpoint.safetensors_file import TensorEntry, encode_header
+from vocabx.core.alignment import Alignment
+from vocabx.core.initialization import Initialization
+from vocabx.core.plan import Plan
+
+ROWS, DIMENSIONS, NEW_ROWS, PIECES = 128_256, 4_096, 16_000, 3
+MATRIX = (ROWS, DIMENSIONS)
+LAYER = (14_336, DIMENSIONS)
+SHARD_BYTES = 1_200_000_000
+SAMPLE_SECONDS = 0.004
+RUNS = 3
+
+
+def tensors(gigabytes: float) -> dict[str, tuple[int, int]]:
+    """Names and shapes of the model: both embeddings, and layers up to the size asked for."""
+    row_bytes = 2 * DIMENSIONS
+    layers = max(1, round((gigabytes * 1e9 - 2 * ROWS * row_bytes) / (LAYER[0] * row_bytes)))
+    names = {f"model.layers.{layer}.mlp.up_proj.weight": LAYER for layer in range(layers)}
+    return {"model.embed_tokens.weight": MATRIX, **names, "lm_head.weight": MATRIX}
+
+
+def shards(shapes: dict[str, tuple[int, int]]) -> list[dict[str, tuple[int, int]]]:
+    """Fill shards in order."""
+    filled: list[dict[str, tuple[int, int]]] = [{}]
+    for name, shape in shapes.items():
+        held = sum(2 * rows * columns for rows, columns in filled[-1].values())
+        if filled[-1] and held + 2 * shape[0] * shape[1] > SHARD_BYTES:
+            filled.append({})
+        filled[-1][name] = shape
+    return filled
+
+
+def write_shard(path: Path, shapes: dict[str, tuple[int, int]], block: bytes) -> None:
+    """Write one shard, repeating a block of values for as long as it takes."""
+    entries, begin = [], 0
+    for name, shape in shapes.items():
+        entries.append(TensorEntry(name, "BF16", shape, begin, begin + 2 * shape[0] * shape[1]))
+        begin = entries[-1].end
+    with path.open("wb") as sink:
+        sink.write(encode_header(entries, {"format": "pt"}))
+        for start in range(0, begin, len(block)):
+            sink.write(block[: begin - start])
+
+
+def build(directory: Path, gigabytes: float) -> None:
+    """Write the checkpoint."""
+    directory.mkdir()
+    values = np.random.default_rng(0).normal(scale=0.02, size=(4_001, DIMENSIONS)).astype(ml_dtypes.bfloat16)
+    values[values == 0] = 0.01
+    filled = shards(tensors(gigabytes))
+    files = [f"model-{number:05d}-of-{len(filled):05d}.safetensors" for number in range(1, len(filled) + 1)]
+    for file, shapes in zip(files, filled, strict=True):
+        write_shard(directory / file, shapes, values.tobytes())
+    weight_map = {name: file for file, shapes in zip(files, filled, strict=True) for name in shapes}
+    index = {"metadata": {"total_size": 0}, "weight_map": weight_map}
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": ROWS}
+    (directory / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+
+
+def constituents() -> Alignment:
+    """Give every new token the mean of three source tokens."""
+    ids = np.random.default_rng(1).integers(0, ROWS, NEW_ROWS * PIECES)
+    weights = np.full(len(ids), 1 / PIECES)
+    return Alignment.build(csr_array((weights, ids, np.arange(0, len(ids) + 1, PIECES)), shape=(NEW_ROWS, ROWS)))
+
+
+def memory(field: str) -> int:
+    """Read a number of bytes from the kernel's account of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+@contextmanager
+def sampled_memory() -> Iterator[list[int]]:
+    """Collect the anonymous memory of this process every few milliseconds."""
+    samples = [memory("RssAnon")]
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(SAMPLE_SECONDS):
+            samples.append(memory("RssAnon"))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        stop.set()
+        thread.join()
+
+
+def stage(source: Path, target: Path) -> None:
+    """Run the checkpoint stage once and print what it took."""
+    initialization = Initialization.shared(constituents())
+    with sampled_memory() as samples:
+        start = time.perf_counter()
+        checkpoint = open_checkpoint(source)
+        plan = Plan(ROWS, NEW_ROWS, ROWS, ROWS + NEW_ROWS, {})
+        with staged_directory(target, protect=[source]) as out:
+            write_checkpoint(checkpoint, plan, initialization, out)
+        os.sync()
+        seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "anonymous": max(samples), "peak": memory("VmHWM")}))
+
+
+def run_stage(source: Path, target: Path) -> dict[str, float]:
+    """Run the checkpoint stage in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.benchmark_checkpoint", "--stage", str(source), str(target)]
+    result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return result
+
+
+def run_copy(source: Path, target: Path) -> float:
+    """Copy the directory and return the seconds."""
+    start = time.perf_counter()
+    subprocess.run(["cp", "-r", "--sparse=never", str(source), str(target)], check=True)
+    subprocess.run(["sync"], check=True)
+    return time.perf_counter() - start
+
+
+def drop_cache() -> bool:
+    """Forget cached file pages, where the system lets us."""
+    os.sync()
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        return False
+    return True
+
+
+def compare(directory: Path, gigabytes: float, keep_cache: bool) -> None:
+    """Build the checkpoint, run both ways in turn and print the medians."""
+    source, target = directory / "source", directory / "target"
+    build(source, gigabytes)
+    copies, stages, dropped = [], [], not keep_cache
+    for _ in range(RUNS):
+        for way in (run_copy, run_stage):
+            dropped = dropped and drop_cache()
+            os.sync()
+            result = way(source, target)
+            (copies if isinstance(result, float) else stages).append(result)
+            shutil.rmtree(target)
+    size = sum(file.stat().st_size for file in source.iterdir())
+    copy_seconds, seconds = (statistics.median(values) for values in (copies, [run["seconds"] for run in stages]))  # type: ignore[index,type-var]
+    print(f"checkpoint          {size / 1e9:.2f} GB in {len(list(source.glob('*.safetensors')))} shards")
+    print(f"page cache          {'dropped before every run' if dropped else 'not dropped: the source may be cached'}")
+    print(f"cp and sync         {copy_seconds:.2f} s")
+    print(f"resize and sync     {seconds:.2f} s")
+    print(f"ratio               {seconds / copy_seconds:.2f}")
+    print(f"anonymous peak      {max(run['anonymous'] for run in stages) / 1e6:.0f} MB")  # type: ignore[index]
+    print(f"VmHWM (with pages of mapped files) {max(run['peak'] for run in stages) / 1e6:.0f} MB")  # type: ignore[index]
+
+
+def main() -> None:
+    """Parse the options and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=4.0, help="size of the checkpoint (default 4, at least 2.2)")
+    parser.add_argument("--directory", type=Path, help="where to work; needs three times the size (default: TMPDIR)")
+    parser.add_argument("--keep-cache", action="store_true", help="do not drop the page cache before a run")
+    parser.add_argument("--stage", nargs=2, type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stage:
+        stage(*options.stage)
+        return
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        compare(Path(directory), options.gigabytes, options.keep_cache)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Read, train, extend, prune and compare tokenizers."""

@@ -1,0 +1,222 @@
+"""Read any fast tokenizer as a Segmenter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vocabx.core.arrays import Bools, Ragged
+from vocabx.core.errors import TokenizerError
+from vocabx.core.segmenter import Segmentation
+from vocabx.core.tokens import ROLES, TokenKind, TokenTable, is_complete_utf8
+from vocabx.tokenizer_tools.surfaces import (
+    BYTE_PIECE,
+    CONTINUATION,
+    Family,
+    detect_family,
+    is_reserved,
+    piece_to_surface,
+    surface_to_piece,
+)
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["FastSegmenter", "read_tokenizer"]
+
+
+@dataclass(frozen=True)
+class FastSegmenter:
+    """A tokenizer of the `tokenizers` library, with its table.
+
+    `backend` is the pipeline itself and `roles` gives the ids of the special tokens by role.
+    """
+
+    backend: Tokenizer
+    roles: Mapping[str, int]
+
+    @classmethod
+    def from_backend(cls, backend: Tokenizer, roles: Mapping[str, int] | None = None) -> FastSegmenter:
+        """Take a pipeline without its truncation and padding."""
+        from tokenizers import Tokenizer
+
+        own = Tokenizer.from_str(backend.to_str())
+        own.no_truncation()
+        own.no_padding()
+        return cls(own, roles or {})
+
+    @cached_property
+    def definition(self) -> dict[str, Any]:
+        """The pipeline as parsed `tokenizer.json`."""
+        definition: dict[str, Any] = json.loads(self.backend.to_str())
+        return definition
+
+    @cached_property
+    def family(self) -> Family:
+        """How the vocabulary spells bytes."""
+        return detect_family(self.definition)
+
+    @cached_property
+    def tokens(self) -> TokenTable:
+        """What every id stands for."""
+        return _token_table(self.backend, self.definition, self.family, self.roles)
+
+    @cached_property
+    def model(self) -> Tokenizer:
+        """The model alone: no normaliser, no pre-tokenizer, no added tokens."""
+        from tokenizers import Tokenizer
+
+        return Tokenizer(self.backend.model)
+
+    def segment_lines(self, lines: Sequence[str]) -> Segmentation:
+        """Encode lines through the whole pipeline, without special tokens around them."""
+        encodings = self.backend.encode_batch_fast(list(lines), add_special_tokens=False)
+        ids = Ragged.from_rows([encoding.ids for encoding in encodings])
+        return Segmentation(ids, tuple(piece_to_text_bytes("".join(self.words(line)), self.family) for line in lines))
+
+    def encode(self, lines: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each line, without special tokens around them."""
+        encodings = self.backend.encode_batch_fast(list(lines), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    @cached_property
+    def words(self) -> Callable[[str], list[str]]:
+        """Normalise and pre-tokenize a line: the native strings that the model sees one by one."""
+        # Each look at the backend makes a new wrapper, which would cost more than the split itself.
+        normalizer, pre_tokenizer = self.backend.normalizer, self.backend.pre_tokenizer
+        normalize = normalizer.normalize_str if normalizer else str
+        if pre_tokenizer is None:
+            return lambda line: [normalize(line)]
+        split = pre_tokenizer.pre_tokenize_str
+        return lambda line: [word for word, _ in split(normalize(line))]
+
+    def encode_words(self, words: Sequence[str]) -> Ragged:
+        """Segment native words (what the pre-tokenizer gives) by the model alone."""
+        return Ragged.from_rows([encoding.ids for encoding in self.model.encode_batch_fast(list(words))])
+
+    def segment_surfaces(self, tokens: TokenTable) -> Ragged:
+        """Encode the surface of every token of another table by the model alone; see `Segmenter`."""
+        if self.family is Family.WORDPIECE:
+            pairs = zip(tokens.surfaces, tokens.word_initial, strict=True)
+            return Ragged.from_rows([self._wordpiece(surface, bool(initial)) for surface, initial in pairs])
+        if self.family is Family.BYTE_LEVEL:
+            return self.encode_words([surface_to_piece(surface, self.family) for surface in tokens.surfaces])
+        whole = [surface if is_complete_utf8(surface) else b"" for surface in tokens.surfaces]
+        encoded = self.encode_words([surface_to_piece(surface, self.family) for surface in whole])
+        rows = [
+            list(encoded[row]) if is_complete_utf8(surface) else self._bytes(surface)
+            for row, surface in enumerate(tokens.surfaces)
+        ]
+        return Ragged.from_rows(rows)
+
+    def _bytes(self, surface: bytes) -> list[int]:
+        ids = (self.backend.token_to_id(f"<0x{byte:02X}>") for byte in surface)
+        return [token for token in ids if token is not None]
+
+    def _wordpiece(self, surface: bytes, initial: bool) -> list[int]:
+        """Take the longest piece first, as WordPiece does, but allow a start inside a word."""
+        text, ids = surface.decode(errors="replace"), list[int]()
+        while text:
+            prefix = CONTINUATION if ids or not initial else ""
+            ends = range(len(text), 0, -1)
+            found = next(((end, i) for end in ends if (i := self.backend.token_to_id(prefix + text[:end])) is not None), None)
+            if found is None:
+                return []
+            ids.append(found[1])
+            text = text[found[0] :]
+        return ids
+
+
+def piece_to_text_bytes(words: str, family: Family) -> bytes:
+    """Return the bytes of pre-tokenized text; unlike a piece it may hold ``##`` or ``<0x0A>`` as plain text."""
+    if family is Family.BYTE_LEVEL:
+        return piece_to_surface(words, family)
+    return (words.replace("\u2581", " ") if family.marks_spaces else words).encode()
+
+
+def _token_table(
+    backend: Tokenizer, definition: dict[str, Any], family: Family, roles: Mapping[str, int]
+) -> TokenTable:
+    vocabulary = backend.get_vocab(with_added_tokens=True)
+    size = max(vocabulary.values(), default=-1) + 1
+    pieces = [""] * size
+    kinds = np.full(size, TokenKind.ABSENT, np.int8)
+    for piece, token in vocabulary.items():
+        pieces[token] = piece
+        kinds[token] = TokenKind.NORMAL
+    for added in definition["added_tokens"]:
+        kinds[added["id"]] = TokenKind.CONTROL if added["special"] else TokenKind.ADDED
+    for token in (roles[name] for name in ROLES if name in roles):
+        kinds[token] = TokenKind.CONTROL
+    for token, piece in enumerate(pieces):
+        if is_reserved(piece):
+            kinds[token] = TokenKind.RESERVED
+    surfaces = [_surface(piece, TokenKind(kind), family) for piece, kind in zip(pieces, kinds, strict=True)]
+    return TokenTable(
+        pieces=tuple(pieces),
+        surfaces=tuple(surfaces),
+        kinds=_mark_bytes(kinds, pieces, surfaces, family),
+        word_initial=_word_initial(pieces, surfaces, family),
+        roles=dict(roles),
+    )
+
+
+def _surface(piece: str, kind: TokenKind, family: Family) -> bytes:
+    is_spelt = kind in (TokenKind.NORMAL, TokenKind.BYTE) or (kind == TokenKind.ADDED and family.marks_spaces)
+    return piece_to_surface(piece, family) if is_spelt else piece.encode()
+
+
+def _mark_bytes(
+    kinds: NDArray[np.int8], pieces: Sequence[str], surfaces: Sequence[bytes], family: Family
+) -> NDArray[np.int8]:
+    if family is Family.BYTE_LEVEL:
+        is_byte = np.fromiter((len(surface) == 1 for surface in surfaces), np.bool_, len(kinds))
+    elif family.marks_spaces:
+        is_byte = np.fromiter((BYTE_PIECE.fullmatch(piece) is not None for piece in pieces), np.bool_, len(kinds))
+    else:
+        return kinds
+    return np.where(is_byte & (kinds == TokenKind.NORMAL), TokenKind.BYTE, kinds).astype(np.int8)
+
+
+def _word_initial(pieces: Sequence[str], surfaces: Sequence[bytes], family: Family) -> Bools:
+    if family is Family.WORDPIECE:
+        flags = (bool(piece) and not piece.startswith(CONTINUATION) for piece in pieces)
+    else:
+        flags = (surface[:1].isspace() for surface in surfaces)
+    return np.fromiter(flags, np.bool_, len(pieces))
+
+
+def read_tokenizer(directory: Path) -> FastSegmenter:
+    """Open a tokenizer as plain `AutoTokenizer` does, because that is what its users get.
+
+    Raises
+    ------
+    TokenizerError
+        When there is none, or when it has no fast backend.
+    """
+    from transformers import AutoTokenizer
+
+    if not directory.is_dir():
+        raise TokenizerError(f"{directory} is not a directory with a tokenizer.")
+    if not any((directory / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")):
+        raise TokenizerError(f"{directory} holds no tokenizer (no tokenizer.json, tokenizer.model or vocabulary file).")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
+    except Exception as error:  # the library raises bare Exception for a broken tokenizer.json
+        raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}") from error
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
+    roles = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
+    return FastSegmenter.from_backend(backend, {role: token for role, token in roles.items() if token is not None})
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

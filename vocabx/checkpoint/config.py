@@ -1,0 +1,94 @@
+"""config.json and generation_config.json: read them, and write them for a vocabulary of another size."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vocabx.core.errors import CheckpointError
+from vocabx.core.plan import Plan
+
+__all__ = [
+    "configured_tie",
+    "read_json",
+    "resized_config",
+    "resized_generation_config",
+    "spell_like",
+    "vocabulary_size",
+]
+
+GENERATION_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that must hold one JSON object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise CheckpointError(f"{path} must hold one JSON object, not a {type(data).__name__}.")
+    return data
+
+
+def spell_like(data: Mapping[str, Any], original: Path | None) -> str:
+    """Spell JSON with two spaces, escaping and ending as the original file does."""
+    text = original.read_text(encoding="utf-8") if original else "\n"
+    return json.dumps(data, indent=2, ensure_ascii=text.isascii()) + ("\n" if text.endswith("\n") else "")
+
+
+def _sections(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    text = config.get("text_config")
+    return [text, config] if isinstance(text, dict) else [config]
+
+
+def vocabulary_size(config: Mapping[str, Any]) -> int | None:
+    """Return the configured number of rows, of the text part where there is one; None where it is left to the class."""
+    sizes = [section["vocab_size"] for section in _sections(config) if section.get("vocab_size") is not None]
+    if sizes and (type(sizes[0]) is not int or sizes[0] < 1):
+        raise CheckpointError(f"config.json: vocab_size must be a positive number, not {sizes[0]!r}.")
+    return sizes[0] if sizes else None
+
+
+def configured_tie(config: Mapping[str, Any]) -> bool | None:
+    """Return whether config.json ties the head to the input; None where it does not say."""
+    ties = [section.get("tie_word_embeddings") for section in reversed(_sections(config))]
+    return next((bool(tie) for tie in ties if tie is not None), None)
+
+
+def resized_config(config: Mapping[str, Any], rows_before: int, rows_after: int) -> dict[str, Any]:
+    """Return the configuration with the new number of rows and everything else as it was."""
+    resized = copy.deepcopy(dict(config))
+    main, *rest = _sections(resized)
+    for section in (main, *(section for section in rest if section.get("vocab_size") == rows_before)):
+        if isinstance(section, dict):
+            section["vocab_size"] = rows_after
+    return resized
+
+
+def resized_generation_config(
+    generation: Mapping[str, Any] | None, config: Mapping[str, Any], plan: Plan
+) -> dict[str, Any] | None:
+    """Return the generation settings with padding rows suppressed; None where there is nothing to write.
+
+    An id that was a padding row and is a token now is no longer suppressed. A file that did not exist takes over
+    the special ids of config.json, because transformers does not look for them there once the file exists.
+    """
+    before = (generation or {}).get("suppress_tokens") or []
+    # Ids below `kept` are as they were, ids up to `tokens` are new tokens, ids after that are padding or gone.
+    after = sorted({*(token for token in before if token < plan.kept), *plan.padding})
+    if generation is None:
+        return {**_special_ids(config), "suppress_tokens": after} if after else None
+    if after:
+        return {**generation, "suppress_tokens": after}
+    return {key: value for key, value in generation.items() if key != "suppress_tokens" or not before}
+
+
+def _special_ids(config: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {key: value for section in _sections(config) for key, value in section.items()}
+    return {key: merged[key] for key in GENERATION_IDS if merged.get(key) is not None}

@@ -1,0 +1,144 @@
+"""Write the model files of a resized checkpoint, copying every byte that stays."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vocabx.checkpoint.atomic import synchronize
+from vocabx.checkpoint.background import Background
+from vocabx.checkpoint.config import read_json, resized_config, resized_generation_config, spell_like
+from vocabx.checkpoint.copying import Progress, copy_bytes, write_bytes
+from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG, INDEX, Checkpoint
+from vocabx.checkpoint.resize import Resize, check_plan, plan_resizes
+from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry, encode_header
+from vocabx.core.initialization import Initialization, RowRule
+from vocabx.core.plan import Plan
+
+__all__ = ["bytes_to_write", "write_checkpoint"]
+
+Resizes = Mapping[str, Resize]
+
+
+def write_checkpoint(
+    checkpoint: Checkpoint,
+    plan: Plan,
+    initialization: Initialization,
+    out: Path,
+    *,
+    padding: RowRule | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write weights, index, config.json and generation_config.json of the resized model into a directory.
+
+    Rows below ``plan.kept`` are copied byte for byte. New rows are made from the kept rows of the same matrix (a head
+    from head rows, a bias from bias entries) and stored in its type. Every padding row is the single row of `padding`.
+
+    `out` must exist and should come from `staged_directory`. config.json is written last: without it, nothing loads.
+    `progress` is told the number of bytes written since its last call; `bytes_to_write` gives their sum.
+    """
+    check_plan(checkpoint, plan, padding)
+    resizes = plan_resizes(checkpoint, plan, initialization, padding)
+    with Background(progress or (lambda count: None)) as background:
+        # Files with new rows come first, so that rows are still being made while the rest is copied.
+        for name in sorted(
+            checkpoint.files, key=lambda name: resizes.keys().isdisjoint(checkpoint.files[name].entries)
+        ):
+            _write_weights(checkpoint.files[name], resizes, out / name, background)
+    _write_index(checkpoint, resizes, out)
+    _write_generation_config(checkpoint, plan, out)
+    synchronize(out)
+    config = resized_config(checkpoint.config, plan.rows_before, plan.rows_after)
+    _write_json(config, checkpoint.directory / CONFIG, out / CONFIG)
+    synchronize(out / CONFIG)
+
+
+def bytes_to_write(checkpoint: Checkpoint, plan: Plan) -> int:
+    """Return how many bytes of tensors `write_checkpoint` reports to `progress`."""
+    tensors = {name: tensor.entry for name, tensor in checkpoint.tensors.items()}
+    resized = sum(plan.rows_after * tensors[name].row_size for name in checkpoint.resized)
+    return resized + sum(entry.size for name, entry in tensors.items() if name not in checkpoint.resized)
+
+
+def _write_weights(file: SafetensorsFile, resizes: Resizes, target: Path, background: Background) -> None:
+    with target.open("xb", buffering=0) as sink_file, file.path.open("rb", buffering=0) as source_file:
+        sink, source = sink_file.fileno(), source_file.fileno()
+        in_order = sorted(file.entries.values(), key=lambda entry: (entry.begin, entry.end))
+        begin = in_order[0].begin if in_order else file.size
+        if resizes.keys().isdisjoint(file.entries):
+            copy_bytes(source, sink, 0, begin, lambda count: None)
+        else:
+            write_bytes(sink, encode_header(_resized_entries(file, in_order, resizes), file.metadata))
+        for entry in in_order:
+            if entry.name in resizes:
+                copy_bytes(source, sink, begin, entry.begin, background.report)
+                _write_tensor(resizes[entry.name], target, sink, background)
+                begin = entry.end
+        copy_bytes(source, sink, begin, file.size, background.report)
+
+
+def _resized_entries(file: SafetensorsFile, in_order: list[TensorEntry], resizes: Resizes) -> list[TensorEntry]:
+    moved: dict[str, TensorEntry] = {}
+    begin = 0
+    for entry in in_order:
+        kept = replace(entry, begin=begin, end=begin + entry.size)
+        moved[entry.name] = resizes[entry.name].entry_at(begin) if entry.name in resizes else kept
+        begin = moved[entry.name].end
+    return [moved[name] for name in file.entries]
+
+
+def _write_tensor(resize: Resize, target: Path, sink: int, background: Background) -> None:
+    # The kept rows go first: reading them in order leaves them in memory, and new rows are made from them at random.
+    with resize.source.path.open("rb", buffering=0) as source:
+        copy_bytes(source.fileno(), sink, *resize.kept_bytes, background.report)
+    begin = os.lseek(sink, 0, os.SEEK_CUR)
+    background.run(_write_made_rows(resize, target, begin))
+    os.lseek(sink, begin + resize.made_size, os.SEEK_SET)
+
+
+def _write_made_rows(resize: Resize, target: Path, begin: int) -> Iterator[int]:
+    with target.open("r+b", buffering=0) as sink:
+        sink.seek(begin)
+        for block in resize.made_rows():
+            write_bytes(sink.fileno(), block.reshape(-1).view(np.uint8).data)
+            yield block.nbytes
+
+
+def _write_index(checkpoint: Checkpoint, resizes: Resizes, out: Path) -> None:
+    if checkpoint.index is None:
+        return
+    metadata = checkpoint.index.get("metadata")
+    grown = dict(metadata) if isinstance(metadata, dict) else {}
+    for name, resize in resizes.items():
+        before, after = checkpoint.tensors[name].entry, resize.entry_at(0)
+        _grow(grown, "total_size", after.size - before.size)
+        # A head that duplicates the input is one parameter with it.
+        if not (checkpoint.tied and name == checkpoint.head):
+            _grow(grown, "total_parameters", math.prod(after.shape) - math.prod(before.shape))
+    index = {key: grown if key == "metadata" else value for key, value in checkpoint.index.items()}
+    _write_json(index, checkpoint.directory / INDEX, out / INDEX)
+
+
+def _grow(metadata: dict[str, Any], key: str, by: int) -> None:
+    if isinstance(metadata.get(key), int | float):
+        metadata[key] += by
+
+
+def _write_generation_config(checkpoint: Checkpoint, plan: Plan, out: Path) -> None:
+    original = checkpoint.directory / GENERATION_CONFIG
+    before = read_json(original) if original.is_file() else None
+    after = resized_generation_config(before, checkpoint.config, plan)
+    if after is not None:
+        _write_json(after, original if before is not None else None, out / GENERATION_CONFIG)
+
+
+def _write_json(data: Mapping[str, Any], original: Path | None, target: Path) -> None:
+    text = original.read_bytes() if original and json.loads(original.read_bytes()) == data else None
+    target.write_bytes(text if text is not None else spell_like(data, original).encode())

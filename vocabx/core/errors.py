@@ -1,0 +1,73 @@
+"""Everything that can go wrong and that the user can mend.
+
+::
+
+    VocabxError
+    ├── InputError             a file, directory, text or option is not what it must be
+    │   ├── CorpusError        text that cannot be read or is empty
+    │   ├── TokenizerError     a tokenizer that cannot be read, extended or reproduced
+    │   ├── CheckpointError    a model directory that cannot be read or changed
+    │   └── UnknownNameError   a method or option value that does not exist
+    ├── OutputError            a place that cannot be written, or that exists already
+    └── MissingExtraError      an optional dependency that is not installed
+
+The command line prints one of these as a single sentence and exits with status 1. Anything else that
+escapes is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "CorpusError",
+    "InputError",
+    "MissingExtraError",
+    "OutputError",
+    "TokenizerError",
+    "UnknownNameError",
+    "VocabxError",
+]
+
+
+class VocabxError(Exception):
+    """Base of every error that is reported to the user as one sentence."""
+
+
+class InputError(VocabxError):
+    """A file, directory, text or option is not what it must be."""
+
+
+class CorpusError(InputError):
+    """Text that cannot be read, or that holds nothing."""
+
+
+class TokenizerError(InputError):
+    """A tokenizer that cannot be read, extended or reproduced."""
+
+
+class CheckpointError(InputError):
+    """A model directory that cannot be read or changed."""
+
+
+class UnknownNameError(InputError):
+    """A name that is in no table; the message lists the known ones and suggests the nearest."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1)
+        suggestion = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"There is no {kind} called {name!r}.{suggestion} Known: {', '.join(names)}.")
+
+
+class OutputError(VocabxError):
+    """A place that cannot be written, or that exists already."""
+
+
+class MissingExtraError(VocabxError):
+    """An optional dependency is not installed; the message holds the command that installs it."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs an optional dependency. Install it with: pip install 'vocabx[{extra}]'")

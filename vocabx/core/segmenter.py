@@ -1,0 +1,56 @@
+"""Segmenter: text or bytes in, ids out, whatever the tokenizer is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vocabx.core.arrays import Ints, Ragged
+from vocabx.core.tokens import TokenTable
+
+__all__ = ["Segmentation", "Segmenter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A batch of lines as ids.
+
+    Attributes
+    ----------
+    ids : Ragged
+        Token ids per line, no special tokens added.
+    texts : tuple of bytes
+        What was segmented: each line after the tokenizer's normaliser and markers. Where no unknown token was
+        used, the surfaces of a line's ids, joined, equal it (up to white space for WordPiece).
+    """
+
+    ids: Ragged
+    texts: tuple[bytes, ...]
+
+    def byte_ends(self, tokens: TokenTable) -> Ints:
+        """End of every token within its line in bytes, shape (tokens of all lines,)."""
+        ends = tokens.surface_lengths[self.ids.values].cumsum()
+        before = ends[self.ids.starts[:-1] - 1] if len(ends) else ends
+        if len(self.ids):
+            before = before.copy()
+            before[self.ids.starts[:-1] == 0] = 0
+        return ends - before.repeat(self.ids.lengths)
+
+
+class Segmenter(Protocol):
+    """A tokenizer as the toolboxes see it."""
+
+    @property
+    def tokens(self) -> TokenTable:
+        """The table of its ids."""
+
+    def segment_lines(self, lines: Sequence[str]) -> Segmentation:
+        """Encode lines of text through the whole pipeline, without special tokens."""
+
+    def segment_surfaces(self, tokens: TokenTable) -> Ragged:
+        """Encode the surface of every token of another table by the model alone.
+
+        No normaliser, pre-tokenizer or dummy prefix takes part, so bytes that are no whole characters and pieces
+        that carry a word marker are segmented as what they are.
+        """

@@ -1,0 +1,1 @@
+"""Make the rows of the new tokens, by every published method."""

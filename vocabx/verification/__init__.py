@@ -1,0 +1,1 @@
+"""Prove that an emitted model directory is sound."""
