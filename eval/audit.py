@@ -19,14 +19,14 @@ Batches = Callable[[], Iterable[Sequence[str]]]
 COLUMNS = (
     "text",
     "tokenizer",
-    "tokens/character",
+    "tokens/char",
     "tokens/byte",
     "tokens/word",
     "bytes/token",
-    "single-token words",
+    "whole words",
     "byte fallback",
     "unknown",
-    "characters covered",
+    "chars covered",
     "text covered",
     "script covered",
 )
@@ -47,9 +47,10 @@ def audit(segmenters: Mapping[str, Segmenter], texts: Mapping[str, Batches]) -> 
     -------
     Report
         The size and main script of each text, and one table with a row per text and tokenizer. Shares lie between
-        0 and 1, and ``-`` stands where there is nothing to measure. `characters covered` are the text's different
-        characters that have a token of their own, `text covered` counts them as often as they occur, `script
-        covered` compares with all characters of the text's main script.
+        0 and 1, and ``-`` stands where there is nothing to measure. `whole words` are single tokens; `chars covered`
+        are the text's different characters that have a token of their own, `text covered` counts them as often as
+        they occur, `script covered` compares with all characters of the text's main script; `vs` gives the tokens
+        as a multiple of the first tokenizer's.
     """
     if not segmenters or not texts:
         raise InputError("An audit needs at least one tokenizer and one text.")
@@ -64,7 +65,7 @@ def audit(segmenters: Mapping[str, Segmenter], texts: Mapping[str, Batches]) -> 
         for name, fertility in measured.items():
             cells = [*_cells(fertility), *_coverage_cells(segmenters[name], characters, script)]
             rows.append([label, name, *map(_known, cells), *_compared(fertility, first, len(measured))])
-    columns = [*COLUMNS, *([f"tokens / {next(iter(segmenters))}"] if len(segmenters) > 1 else [])]
+    columns = [*COLUMNS, *([f"vs {next(iter(segmenters))}"] if len(segmenters) > 1 else [])]
     return Report("Tokenizer audit", facts, [Table("Tokens", columns, rows)])
 
 

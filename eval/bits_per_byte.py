@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,10 +213,7 @@ def _bits(nats: Nats, sizes: Ints) -> float:
 
 
 def _bootstrap(nats: Nats, sizes: Ints, rng: np.random.Generator, resamples: int, level: float) -> Interval:
-    def drawn() -> Iterator[float]:
-        for _ in range(resamples):
-            chosen = rng.integers(len(sizes), size=len(sizes))
-            yield _bits(nats[chosen], sizes[chosen])
-
-    low, high = np.quantile(np.fromiter(drawn(), np.float64, resamples), [(1 - level) / 2, (1 + level) / 2])
+    draws = (rng.integers(len(sizes), size=len(sizes)) for _ in range(resamples))
+    values = [_bits(nats[chosen], sizes[chosen]) for chosen in draws]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(_bits(nats, sizes), float(low), float(high))

@@ -39,6 +39,11 @@ class Fertility:
         Tokens that are not whole characters, whatever their kind: the fallback to bytes.
     unknown_tokens : int
         Tokens that stand for text the vocabulary cannot spell.
+
+    Examples
+    --------
+    >>> (Fertility(words=3, tokens=9) + Fertility(words=2, tokens=1)).tokens_per_word
+    2.0
     """
 
     lines: int = 0

@@ -39,6 +39,12 @@ def sliding_windows(lengths: Ints, window: int, stride: int) -> list[Window]:
     stride : int
         By how many tokens a window lies behind the one before it: after the first window a token is predicted from
         at least ``window - stride`` others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [(part.begin, part.scored, part.end) for part in sliding_windows(np.array([10]), window=6, stride=3)]
+    [(0, 1, 6), (3, 6, 9), (6, 9, 10)]
     """
     if not 0 < stride < window:
         raise InputError(

@@ -30,11 +30,13 @@ def single_token_words(segmentation: Segmentation, tokens: TokenTable) -> tuple[
 
     A word is a longest run of characters that are no white space, together with the space (U+0020) right before it,
     in the text as the tokenizer's normaliser left it. It counts when one token holds all of it: ``␣the`` does,
-    ``␣`` + ``the`` does not, and in ``␣of␣the``, if that is one token, both words do. Where no surface of the table
-    holds a space (WordPiece), text and tokens are compared without their white space.
+    ``␣`` + ``the`` does not, and in ``␣of␣the``, if that is one token, both words do.
+
+    Where no surface of the table holds a space (WordPiece), a word begins with each token that opens one. These
+    words are shorter: WordPiece takes punctuation for words.
 
     An unknown token is no token for a word, and hides how much text it stands for: tokens between two unknown ones of
-    the same line have no known place and do not count either.
+    the same line have no known place and do not count either, except in WordPiece.
 
     Parameters
     ----------
@@ -48,7 +50,9 @@ def single_token_words(segmentation: Segmentation, tokens: TokenTable) -> tuple[
     words, single : int
         All words of the normalised text, and those that are one token.
     """
-    words = _words(segmentation.texts, keeps_space=_keeps_space(tokens))
+    if not any(b" " in tokens.surfaces[token] for token in np.flatnonzero(tokens.is_text)):
+        return _count_by_flags(segmentation.ids, tokens)
+    words = _words(segmentation.texts)
     begins, ends = _token_ranges(segmentation.ids, tokens, words.line_ends)
     # Words are in order and do not overlap, so those inside a token are the ones from the first that begins in it
     # to the last that ends in it. A token inside a word has its last before its first: -1.
@@ -56,25 +60,27 @@ def single_token_words(segmentation: Segmentation, tokens: TokenTable) -> tuple[
     return len(words.begins), int(inside.clip(min=0).sum())
 
 
-def _keeps_space(tokens: TokenTable) -> bool:
-    return any(b" " in tokens.surfaces[token] for token in np.flatnonzero(tokens.is_text))
+def _count_by_flags(ids: Ragged, tokens: TokenTable) -> tuple[int, int]:
+    opens = tokens.word_initial[ids.values]
+    opens[ids.starts[:-1][ids.lengths > 0]] = True
+    is_single = opens & np.append(opens, True)[1:] & (ids.values != tokens.roles.get("unk", -1))
+    return int(np.count_nonzero(opens)), int(np.count_nonzero(is_single))
 
 
-def _words(texts: tuple[bytes, ...], *, keeps_space: bool) -> _Words:
+def _words(texts: tuple[bytes, ...]) -> _Words:
     decoded = [text.decode() for text in texts]
     characters = np.frombuffer("".join(decoded).encode("utf-32-le"), np.uint32)
     starts = np.cumsum([0, *map(len, decoded)])
     is_space = np.isin(characters, WHITE_SPACE)
-    widths = np.where(is_space & (not keeps_space), 0, _utf8_widths(characters))
-    byte_ends = np.concatenate([[0], np.cumsum(widths)])
+    byte_ends = np.concatenate([[0], np.cumsum(_utf8_widths(characters))])
 
     at_border = np.zeros(len(characters) + 1, np.bool_)
     at_border[starts] = True
     first = ~is_space & (at_border[:-1] | _shifted(is_space))
     last = ~is_space & (at_border[1:] | np.append(is_space[1:], True))
-    spaced = _shifted(characters == ord(" ")) & ~at_border[:-1] & keeps_space
+    after_space = _shifted(characters == ord(" ")) & ~at_border[:-1]
     return _Words(
-        begins=(byte_ends[:-1] - spaced)[first],
+        begins=(byte_ends[:-1] - after_space)[first],
         ends=byte_ends[1:][last],
         line_ends=byte_ends[starts[1:]],
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from vocabx.core.arrays import Ragged
 from vocabx.core.errors import InputError, TokenizerError
-from vocabx.core.scripts import script_shares
+from vocabx.core.scripts import check_script, script_shares
 from vocabx.core.tokens import TokenTable
 from vocabx.tokenizer_tools.guard import SourceSample, Tradeoff, find_fires, read_sample
 from vocabx.tokenizer_tools.merges import LearnedMerges, learn_merges
@@ -66,7 +66,12 @@ class ExtensionOptions:
         if self.longest < 1 or self.minimum_frequency < 1:
             raise InputError("The longest token and the minimum frequency must be at least 1.")
         if self.source_change_limit is not None and not 0 <= self.source_change_limit <= 1:
-            raise InputError(f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}.")
+            raise InputError(
+                f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}."
+            )
+        if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
+            for script in self.scripts:
+                check_script(script)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,9 @@ class Fires:
         changed = np.zeros(self.lines.shape[0], np.bool_)
         for root in np.lexsort((np.arange(len(self.roots)), -gain / touched)):
             lines = columns.indices[columns.indptr[root] : columns.indptr[root + 1]]
-            if changed.sum() + (~changed[lines]).sum() <= budget:
+            more = int((~changed[lines]).sum())
+            if more <= budget:
+                budget -= more
                 changed[lines] = True
                 kept[root] = True
         return kept
@@ -103,7 +105,8 @@ class Fires:
 def read_sample(segmenter: FastSegmenter, lines: Iterable[str], new_scripts: Sequence[str]) -> SourceSample:
     """Split source-language lines into distinct words and leave out the words of the new scripts."""
     number_of: dict[str, int] = {}
-    rows = [[number_of.setdefault(word, len(number_of)) for word in segmenter.words(line)] for line in lines]
+    split = segmenter.plain_words
+    rows = [[number_of.setdefault(word, len(number_of)) for word in split(line)] for line in lines]
     ragged = Ragged.from_rows(rows)
     ones = np.ones(len(ragged.values), np.int64)
     incidence = csr_array((ones, ragged.values, ragged.starts), shape=(len(rows), len(number_of)))

@@ -93,14 +93,15 @@ class _Strings:
         ids, rows = encoded.ids.values, encoded.ids.row_of_value
         same_word = rows[1:] == rows[:-1]
         joins = same_word & (encoded.is_new[1:] | encoded.is_new[:-1]) if only_new else same_word
-        alone = np.concatenate([[True], ~joins]) & np.concatenate([~joins, [True]])
-        kept = ~alone
+        opens_part, ends_part = np.ones((2, len(ids)), np.bool_)
+        opens_part[1:] = ~joins
+        ends_part[:-1] = ~joins
+        kept = ~(opens_part & ends_part)  # a token alone between two cuts takes part in no merge
         scalar_of_id = _assign_scalars(ids[kept], encoded.words.counts[rows[kept]])
         lookup = np.zeros(int(ids.max(initial=0)) + 1, np.uint32)
         lookup[list(scalar_of_id)] = list(scalar_of_id.values())
-        cut_before = np.concatenate([[True], ~joins])[kept]
         opens_word = np.diff(rows[kept], prepend=-1) != 0
-        texts = _join(lookup[ids[kept]], cut_before, opens_word)
+        texts = _join(lookup[ids[kept]], opens_part[kept], opens_word)
         return cls(texts, encoded.words.counts[rows[kept][opens_word]], scalar_of_id)
 
     def repeated(self) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ from vocabx.tokenizer_tools.surfaces import (
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["FastSegmenter", "read_tokenizer"]
+__all__ = ["FastSegmenter", "read_tokenizer", "roles_of"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,19 @@ class FastSegmenter:
         split = pre_tokenizer.pre_tokenize_str
         return lambda line: [word for word, _ in split(normalize(line))]
 
+    @cached_property
+    def plain_words(self) -> Callable[[str], list[str]]:
+        """Split a line like `words`, but at its added tokens too: they are cut out before the model sees the rest."""
+        added = [token for token in self.definition["added_tokens"] if token["content"] and not token["single_word"]]
+        if not added:
+            return self.words
+        spellings = (
+            r"\s*" * token["lstrip"] + re.escape(token["content"]) + r"\s*" * token["rstrip"]
+            for token in sorted(added, key=lambda token: -len(token["content"]))
+        )
+        cut = re.compile("|".join(spellings)).split
+        return lambda line: [word for part in cut(line) if part for word in self.words(part)]
+
     def encode_words(self, words: Sequence[str]) -> Ragged:
         """Segment native words (what the pre-tokenizer gives) by the model alone."""
         return Ragged.from_rows([encoding.ids for encoding in self.model.encode_batch_fast(list(words))])
@@ -126,7 +140,9 @@ class FastSegmenter:
         while text:
             prefix = CONTINUATION if ids or not initial else ""
             ends = range(len(text), 0, -1)
-            found = next(((end, i) for end in ends if (i := self.backend.token_to_id(prefix + text[:end])) is not None), None)
+            found = next(
+                ((end, i) for end in ends if (i := self.backend.token_to_id(prefix + text[:end])) is not None), None
+            )
             if found is None:
                 return []
             ids.append(found[1])
@@ -153,12 +169,12 @@ def _token_table(
         kinds[token] = TokenKind.NORMAL
     for added in definition["added_tokens"]:
         kinds[added["id"]] = TokenKind.CONTROL if added["special"] else TokenKind.ADDED
-    for token in (roles[name] for name in ROLES if name in roles):
-        kinds[token] = TokenKind.CONTROL
     for token, piece in enumerate(pieces):
         if is_reserved(piece):
             kinds[token] = TokenKind.RESERVED
-    surfaces = [_surface(piece, TokenKind(kind), family) for piece, kind in zip(pieces, kinds, strict=True)]
+    for token in roles.values():  # last, because a slot that was given a role is reserved no more
+        kinds[token] = TokenKind.CONTROL
+    surfaces = [_surface(piece, TokenKind(int(kind)), family) for piece, kind in zip(pieces, kinds, strict=True)]
     return TokenTable(
         pieces=tuple(pieces),
         surfaces=tuple(surfaces),
@@ -205,17 +221,24 @@ def read_tokenizer(directory: Path) -> FastSegmenter:
 
     if not directory.is_dir():
         raise TokenizerError(f"{directory} is not a directory with a tokenizer.")
-    if not any((directory / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")):
+    if not any(
+        (directory / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+    ):
         raise TokenizerError(f"{directory} holds no tokenizer (no tokenizer.json, tokenizer.model or vocabulary file).")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the library raises bare Exception for a broken tokenizer.json
         raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
-    roles = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
-    return FastSegmenter.from_backend(backend, {role: token for role, token in roles.items() if token is not None})
+    return FastSegmenter.from_backend(backend, roles_of(tokenizer))
+
+
+def roles_of(tokenizer: object) -> dict[str, int]:
+    """Return the ids of the special tokens that a transformers tokenizer has, by role."""
+    ids = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
+    return {role: token for role, token in ids.items() if token is not None}
 
 
 def _first_line(error: Exception) -> str:

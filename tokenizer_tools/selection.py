@@ -57,7 +57,7 @@ def select(
     """Choose up to `size` new pieces, the earliest learned first.
 
     A piece of whole characters is taken with every part it needs. A piece that is not whole characters is taken only
-    as such a part. Nothing that is `banned`, longer than `longest`, or made of such a piece is taken; the length is in characters.
+    as such a part. Nothing that is `banned`, longer than `longest` characters, or made of such a piece is taken.
     """
     candidates = _Candidates(source, family, merges, longest, frozenset(banned))
     chosen: dict[str, None] = {}

@@ -49,6 +49,8 @@ def detect_family(definition: dict[str, Any]) -> Family:
     kind = definition["model"].get("type")
     stages = str(definition.get("pre_tokenizer")) + str(definition.get("decoder"))
     match kind:
+        case "BPE" if definition["model"].get("end_of_word_suffix"):
+            raise TokenizerError("A BPE tokenizer that marks the ends of words is not supported.")
         case "BPE":
             return Family.BYTE_LEVEL if "ByteLevel" in stages else Family.METASPACE
         case "Unigram":
@@ -59,12 +61,12 @@ def detect_family(definition: dict[str, Any]) -> Family:
 
 
 def piece_to_surface(piece: str, family: Family) -> bytes:
-    """Return the exact bytes that a piece adds to the text.
+    r"""Return the exact bytes that a piece adds to the text.
 
     >>> piece_to_surface("ĠìĤ¬ëŀĮ", Family.BYTE_LEVEL).decode()
     ' 사람'
     >>> piece_to_surface("<0xED>", Family.METASPACE)
-    b'\\xed'
+    b'\xed'
     >>> piece_to_surface("##ing", Family.WORDPIECE)
     b'ing'
     """

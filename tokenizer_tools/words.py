@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +19,9 @@ __all__ = ["CountedWords", "EncodedWords", "count_words", "encode_words", "holds
 
 @dataclass(frozen=True)
 class CountedWords:
-    """Native words (what the pre-tokenizer gives), sorted by count and then spelling, with the size of the text.
+    """Native words (what the pre-tokenizer gives), the most frequent first, then by spelling.
 
-    `counts` has shape (words,); `lines`, `characters` and `bytes` are those of the whole text.
+    `counts` has shape (words,); `lines` and `characters` are those of the whole text.
     """
 
     words: tuple[str, ...]
@@ -60,11 +60,12 @@ def count_words(
     Only distinct words are held. `progress` is told the number of lines done.
     """
     counts: Counter[str] = Counter()
+    split = segmenter.plain_words
     lines = characters = 0
     for batch in batches:
         for line in batch:
             text = unicodedata.normalize("NFC", line) if compose else line
-            counts.update(segmenter.words(text))
+            counts.update(split(text))
             characters += len(text)
         lines += len(batch)
         if progress:
@@ -78,12 +79,18 @@ def encode_words(segmenter: FastSegmenter, words: CountedWords, scripts: Iterabl
     """Segment every distinct word once and mark where characters of `scripts` stand.
 
     It works on byte-level words, whose native characters are bytes: one pass over all words, no loop over tokens.
+    A word that the vocabulary cannot spell, because it lacks one of its bytes, is left out.
     """
     ids = segmenter.encode_words(words.words)
+    lengths = segmenter.tokens.surface_lengths[ids.values]
+    spelt = np.bincount(ids.row_of_value, weights=lengths, minlength=len(words.words))
+    is_whole = spelt == np.fromiter(map(len, words.words), np.int64, len(words.words))
+    if not is_whole.all():
+        chosen = tuple(word for word, whole in zip(words.words, is_whole, strict=True) if whole)
+        return encode_words(segmenter, replace(words, words=chosen, counts=words.counts[is_whole]), scripts)
     counts_before = _count_before(words.words, scripts)
-    ends = np.cumsum(segmenter.tokens.surface_lengths[ids.values])
-    begins = ends - segmenter.tokens.surface_lengths[ids.values]
-    return EncodedWords(words, ids, counts_before[ends] > counts_before[begins])
+    ends = np.cumsum(lengths)
+    return EncodedWords(words, ids, counts_before[ends] > counts_before[ends - lengths])
 
 
 def holds_scripts(words: Sequence[str], scripts: Iterable[str]) -> Bools:
@@ -94,13 +101,15 @@ def holds_scripts(words: Sequence[str], scripts: Iterable[str]) -> Bools:
 
 
 def word_text(word: str) -> str:
-    """Spell a byte-level word as text."""
-    return word.translate(TO_LATIN).encode("latin-1").decode()
+    """Spell a byte-level word as text; some pre-tokenizers cut characters in two, and those show as U+FFFD."""
+    return word.translate(TO_LATIN).encode("latin-1").decode(errors="replace")
 
 
 def _count_before(words: Sequence[str], scripts: Iterable[str]) -> Ints:
     """Count, before each byte of the joined words, the bytes that belong to a character of `scripts`."""
-    codes = np.frombuffer(word_text("".join(words)).encode("utf-32-le"), np.uint32)
-    widths = 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF)
+    text = "".join(words).translate(TO_LATIN).encode("latin-1").decode(errors="surrogateescape")
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
+    is_stray_byte = (codes >= 0xD800) & (codes <= 0xDFFF)
+    widths = np.where(is_stray_byte, 1, 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF))
     is_wanted = np.repeat(characters_of_scripts(codes, scripts), widths)
     return np.concatenate([[0], np.cumsum(is_wanted)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,10 @@ class Manifest:
     new_tokens: Sequence[NewToken]
     corpus: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def with_rows(self, rows: Mapping[str, str]) -> Manifest:
+        """Return a copy that names where the weights of each matrix's rows are kept."""
+        return replace(self, rows=rows)
 
     def save(self, directory: Path) -> None:
         """Write it, one new token to a line."""

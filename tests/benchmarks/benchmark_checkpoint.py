@@ -1,7 +1,7 @@
 """Time and memory of writing a resized checkpoint, against copying the directory.
 
 Builds a synthetic sharded Llama checkpoint (bfloat16, untied, 128,256 rows of 4,096), every byte really written, and
-takes the medians of three alternating runs of `cp -r --sparse=never` and of the checkpoint stage, each followed by
+takes the medians of alternating runs of `cp -r --sparse=never` and of the checkpoint stage, each followed by
 `sync`. The stage runs in a process of its own, where its anonymous memory is sampled.
 
     python -m tests.benchmarks.benchmark_checkpoint --gigabytes 4 --directory /tmp
@@ -19,8 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import ml_dtypes
@@ -37,8 +38,7 @@ ROWS, DIMENSIONS, NEW_ROWS, PIECES = 128_256, 4_096, 16_000, 3
 MATRIX = (ROWS, DIMENSIONS)
 LAYER = (14_336, DIMENSIONS)
 SHARD_BYTES = 1_200_000_000
-SAMPLE_SECONDS = 0.004
-RUNS = 3
+SAMPLE_SECONDS = 0.01
 
 
 def tensors(gigabytes: float) -> dict[str, tuple[int, int]]:
@@ -134,19 +134,27 @@ def stage(source: Path, target: Path) -> None:
     print(json.dumps({"seconds": seconds, "anonymous": max(samples), "peak": memory("VmHWM")}))
 
 
-def run_stage(source: Path, target: Path) -> dict[str, float]:
+@dataclass(frozen=True)
+class Run:
+    """What one run took, in seconds and bytes; a copy's memory is not looked at."""
+
+    seconds: float
+    anonymous: int = 0
+    peak: int = 0
+
+
+def run_stage(source: Path, target: Path) -> Run:
     """Run the checkpoint stage in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.benchmark_checkpoint", "--stage", str(source), str(target)]
-    result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return result
+    return Run(**json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
 
 
-def run_copy(source: Path, target: Path) -> float:
-    """Copy the directory and return the seconds."""
+def run_copy(source: Path, target: Path) -> Run:
+    """Copy the directory."""
     start = time.perf_counter()
     subprocess.run(["cp", "-r", "--sparse=never", str(source), str(target)], check=True)
     subprocess.run(["sync"], check=True)
-    return time.perf_counter() - start
+    return Run(time.perf_counter() - start)
 
 
 def drop_cache() -> bool:
@@ -159,27 +167,27 @@ def drop_cache() -> bool:
     return True
 
 
-def compare(directory: Path, gigabytes: float, keep_cache: bool) -> None:
+def compare(directory: Path, gigabytes: float, runs: int, keep_cache: bool) -> None:
     """Build the checkpoint, run both ways in turn and print the medians."""
     source, target = directory / "source", directory / "target"
     build(source, gigabytes)
-    copies, stages, dropped = [], [], not keep_cache
-    for _ in range(RUNS):
-        for way in (run_copy, run_stage):
+    results: dict[Callable[[Path, Path], Run], list[Run]] = {run_copy: [], run_stage: []}
+    dropped = not keep_cache
+    for _ in range(runs):
+        for way, taken in results.items():
             dropped = dropped and drop_cache()
             os.sync()
-            result = way(source, target)
-            (copies if isinstance(result, float) else stages).append(result)
+            taken.append(way(source, target))
             shutil.rmtree(target)
-    size = sum(file.stat().st_size for file in source.iterdir())
-    copy_seconds, seconds = (statistics.median(values) for values in (copies, [run["seconds"] for run in stages]))  # type: ignore[index,type-var]
-    print(f"checkpoint          {size / 1e9:.2f} GB in {len(list(source.glob('*.safetensors')))} shards")
-    print(f"page cache          {'dropped before every run' if dropped else 'not dropped: the source may be cached'}")
-    print(f"cp and sync         {copy_seconds:.2f} s")
-    print(f"resize and sync     {seconds:.2f} s")
-    print(f"ratio               {seconds / copy_seconds:.2f}")
-    print(f"anonymous peak      {max(run['anonymous'] for run in stages) / 1e6:.0f} MB")  # type: ignore[index]
-    print(f"VmHWM (with pages of mapped files) {max(run['peak'] for run in stages) / 1e6:.0f} MB")  # type: ignore[index]
+    files = list(source.glob("*.safetensors"))
+    copy, resize = (statistics.median(run.seconds for run in taken) for taken in results.values())
+    print(f"checkpoint       {sum(file.stat().st_size for file in files) / 1e9:.2f} GB in {len(files)} shards")
+    print(f"page cache       {'dropped before every run' if dropped else 'not dropped: the source may be cached'}")
+    print(f"cp and sync      {copy:.2f} s  ({', '.join(f'{run.seconds:.2f}' for run in results[run_copy])})")
+    print(f"resize and sync  {resize:.2f} s  ({', '.join(f'{run.seconds:.2f}' for run in results[run_stage])})")
+    print(f"ratio            {resize / copy:.2f}")
+    print(f"anonymous peak   {max(run.anonymous for run in results[run_stage]) / 1e6:.0f} MB")
+    print(f"VmHWM            {max(run.peak for run in results[run_stage]) / 1e6:.0f} MB, mapped file pages included")
 
 
 def main() -> None:
@@ -187,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=4.0, help="size of the checkpoint (default 4, at least 2.2)")
     parser.add_argument("--directory", type=Path, help="where to work; needs three times the size (default: TMPDIR)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each way (default 3)")
     parser.add_argument("--keep-cache", action="store_true", help="do not drop the page cache before a run")
     parser.add_argument("--stage", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -194,7 +203,7 @@ def main() -> None:
         stage(*options.stage)
         return
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        compare(Path(directory), options.gigabytes, options.keep_cache)
+        compare(Path(directory), options.gigabytes, options.runs, options.keep_cache)
 
 
 if __name__ == "__main__":

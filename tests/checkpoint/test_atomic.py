@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_what_exists_is_refused_before_any_work(tmp_path: Path, kind: str) -> No
         target.symlink_to(tmp_path / "nowhere")
     else:
         existing(tmp_path) if kind == "full directory" else target.mkdir()
-    with pytest.raises(OutputError, match="target exists already.*--force"), staged_directory(target):
+    with pytest.raises(OutputError, match=r"target exists already.*--force"), staged_directory(target):
         pytest.fail("work was done")
     assert os.listdir(tmp_path) == ["target"]
 
@@ -112,9 +113,14 @@ def test_force_replaces_at_the_very_end(tmp_path: Path, kind: str) -> None:
 def test_an_exception_leaves_nothing_and_touches_nothing(tmp_path: Path, error: BaseException, force: bool) -> None:
     target = existing(tmp_path) if force else tmp_path / "target"
     before = checksums(tmp_path)
-    with pytest.raises(type(error), match="inside"), staged_directory(target, force) as out:
-        (out / "half").write_text("half")
-        raise error
+
+    def fail() -> None:
+        with staged_directory(target, force) as out:
+            (out / "half").write_text("half")
+            raise error
+
+    with pytest.raises(type(error), match="inside"):
+        fail()
     assert checksums(tmp_path) == before
     assert os.listdir(tmp_path) == (["target"] if force else [])
 
@@ -131,7 +137,7 @@ def test_the_previous_output_comes_back_when_the_last_step_fails(
         return rename(self, new)
 
     monkeypatch.setattr(Path, "rename", fail_for_the_stage)
-    with pytest.raises(OutputError, match="cannot be written. The disk reports an error"):  # noqa: SIM117
+    with pytest.raises(OutputError, match=r"cannot be written\. The disk reports an error"):  # noqa: SIM117
         with staged_directory(target, force=True):
             pass
     assert os.listdir(tmp_path) == ["target"]
@@ -152,7 +158,7 @@ def test_the_source_is_protected(tmp_path: Path, place: str, force: bool) -> Non
     source.mkdir()
     (tmp_path / "link").symlink_to(source)
     with (
-        pytest.raises(OutputError, match="overlaps .*source, which is read"),
+        pytest.raises(OutputError, match=r"overlaps .*source, which is read"),
         staged_directory(tmp_path / place, force, protect=[source]),
     ):
         pytest.fail("work was done")
@@ -169,7 +175,10 @@ def test_the_source_is_protected(tmp_path: Path, place: str, force: bool) -> Non
     ],
 )
 def test_a_refusal_of_the_system_is_a_sentence(tmp_path: Path, number: int, advice: str) -> None:
-    with pytest.raises(OutputError, match=f"target cannot be written. {advice}"), staged_directory(tmp_path / "target"):
+    with (
+        pytest.raises(OutputError, match=rf"target cannot be written\. .*{advice}"),
+        staged_directory(tmp_path / "target"),
+    ):
         raise OSError(number, os.strerror(number))
     assert os.listdir(tmp_path) == []
 
@@ -245,3 +254,14 @@ def test_it_works_in_another_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert (tmp_path / "target").is_dir()
+
+
+def test_sigterm_ends_the_block_like_an_exit(tmp_path: Path) -> None:
+    def terminate() -> None:
+        with staged_directory(tmp_path / "target"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    with pytest.raises(SystemExit, match="143"):
+        terminate()
+    assert os.listdir(tmp_path) == []

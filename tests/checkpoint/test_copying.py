@@ -96,10 +96,14 @@ def test_an_error_in_the_background_reaches_the_front() -> None:
         yield 1
         raise CheckpointError("from behind")
 
-    with pytest.raises(CheckpointError, match="from behind"), Background(lambda count: None) as background:
-        background.run(task())
-        while True:
-            background.report(0)
+    def wait() -> None:
+        with Background(lambda count: None) as background:
+            background.run(task())
+            while True:
+                background.report(0)
+
+    with pytest.raises(CheckpointError, match="from behind"):
+        wait()
 
 
 def test_an_error_in_front_stops_the_background() -> None:
@@ -107,7 +111,11 @@ def test_an_error_in_front_stops_the_background() -> None:
         while True:
             yield 1
 
-    with pytest.raises(KeyboardInterrupt, match="in front"), Background(lambda count: None) as background:
-        background.run(endless())
-        background.run(endless())
-        raise KeyboardInterrupt("in front")
+    def fail() -> None:
+        with Background(lambda count: None) as background:
+            background.run(endless())
+            background.run(endless())
+            raise KeyboardInterrupt("in front")
+
+    with pytest.raises(KeyboardInterrupt, match="in front"):
+        fail()

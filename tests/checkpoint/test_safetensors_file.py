@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.checkpoint.models import Arrays
 from vocabx.checkpoint.safetensors_file import TensorEntry, encode_header, map_tensor, read_header
 from vocabx.core.errors import CheckpointError
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_header_says_where_each_tensor_is(path: Path) -> None:
-    arrays = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.arange(4, dtype=np.float16)}
+    arrays: Arrays = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.arange(4, dtype=np.float16)}
     save_file(arrays, path, metadata={"format": "pt"})
     file = read_header(path)
     assert file.metadata == {"format": "pt"}

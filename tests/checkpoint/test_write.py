@@ -41,7 +41,7 @@ INITIALIZATION = Initialization(*RULES)
 
 def resize(source: Path, target: Path, plan: Plan = PLAN, initialization: Initialization = INITIALIZATION) -> Path:
     with staged_directory(target, protect=[source]) as out:
-        write_checkpoint(open_checkpoint(source), plan, initialization, out, padding=mean_row(plan.kept))
+        write_checkpoint(open_checkpoint(source), plan, initialization, out, padding=mean_row(plan.kept or 1))
     return target
 
 
@@ -61,7 +61,11 @@ def test_each_matrix_grows_by_its_own_rule_and_the_rest_stays(tmp_path: Path, dt
     grown = {INPUT: expected_rows(tensors[INPUT], RULES[0]), HEAD: expected_rows(tensors[HEAD], RULES[1])}
     assert_same(load_model(target), tensors | grown)
     assert checksums(source) == before
-    assert sorted(file.name for file in target.iterdir()) == ["config.json", "generation_config.json", "model.safetensors"]
+    assert sorted(file.name for file in target.iterdir()) == [
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ]
 
 
 def test_a_bias_grows_from_its_own_entries(tmp_path: Path) -> None:
@@ -184,7 +188,11 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @given(
-    kept=st.integers(1, 100), new=st.integers(0, 40), padding=st.integers(0, 9), seed=st.integers(0, 9), tied=st.booleans()
+    kept=st.integers(1, 100),
+    new=st.integers(0, 40),
+    padding=st.integers(0, 9),
+    seed=st.integers(0, 9),
+    tied=st.booleans(),
 )
 def test_any_plan_gives_what_the_arrays_give(
     tmp_path_factory: pytest.TempPathFactory, kept: int, new: int, padding: int, seed: int, tied: bool

@@ -13,7 +13,7 @@ from vocabx.core.tokens import TokenKind
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
 def test_text_tokens_with_a_trained_row_are_usable(dtype: type) -> None:
-    rows = np.array([[1, 0], [0, -0.0], [np.nan, 1], [np.inf, 1], [1, 1], [1, 1], [2, 2]]).astype(dtype)
+    rows: arrays.Matrix = np.array([[1, 0], [0, -0.0], [np.nan, 1], [np.inf, 1], [1, 1], [1, 1], [2, 2]]).astype(dtype)
     kinds = [TokenKind.NORMAL] * 4 + [TokenKind.BYTE, TokenKind.CONTROL]
     embeddings = Embeddings(table([b"t"] * 6, kinds), rows)
     assert embeddings.usable().tolist() == [True, False, False, False, True, False]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocabx.core.arrays import Floats
+from vocabx.core.arrays import Floats, Matrix
 from vocabx.core.neighbours import nearest_by_cosine
 
 
 def cosines_of_all(queries: Floats, keys: Floats) -> Floats:
     scale = np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(keys, axis=1))
-    return np.divide(queries @ keys.T, scale, out=np.zeros_like(scale), where=scale > 0)
+    return np.asarray(np.divide(queries @ keys.T, scale, out=np.zeros_like(scale), where=scale > 0))
 
 
 @given(
@@ -44,7 +44,7 @@ def test_length_does_not_matter_and_a_zero_row_is_at_right_angles() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64])
 def test_keys_may_be_stored_in_any_float_type(dtype: type) -> None:
-    keys = np.array([[1, 0], [0, 1]]).astype(dtype)
+    keys: Matrix = np.array([[1, 0], [0, 1]]).astype(dtype)
     assert nearest_by_cosine(np.array([[0.2, 1]], np.float32), keys, 1)[0].tolist() == [[1]]
 
 

@@ -64,10 +64,11 @@ def configured_tie(config: Mapping[str, Any]) -> bool | None:
 def resized_config(config: Mapping[str, Any], rows_before: int, rows_after: int) -> dict[str, Any]:
     """Return the configuration with the new number of rows and everything else as it was."""
     resized = copy.deepcopy(dict(config))
-    main, *rest = _sections(resized)
-    for section in (main, *(section for section in rest if section.get("vocab_size") == rows_before)):
-        if isinstance(section, dict):
-            section["vocab_size"] = rows_after
+    text = resized.get("text_config")
+    if resized.get("vocab_size") == rows_before or not isinstance(text, dict):
+        resized["vocab_size"] = rows_after
+    if isinstance(text, dict):
+        text["vocab_size"] = rows_after
     return resized
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.tokens import TokenTable
 
@@ -21,8 +23,9 @@ class Segmentation:
     ids : Ragged
         Token ids per line, no special tokens added.
     texts : tuple of bytes
-        What was segmented: each line after the tokenizer's normaliser and markers. Where no unknown token was
-        used, the surfaces of a line's ids, joined, equal it (up to white space for WordPiece).
+        What was segmented: each line after the tokenizer's normaliser and markers. The surfaces of a line's ids,
+        joined, equal it (up to white space for WordPiece), unless the vocabulary cannot spell the line or a special
+        token stands in it.
     """
 
     ids: Ragged
@@ -30,12 +33,8 @@ class Segmentation:
 
     def byte_ends(self, tokens: TokenTable) -> Ints:
         """End of every token within its line in bytes, shape (tokens of all lines,)."""
-        ends = tokens.surface_lengths[self.ids.values].cumsum()
-        before = ends[self.ids.starts[:-1] - 1] if len(ends) else ends
-        if len(self.ids):
-            before = before.copy()
-            before[self.ids.starts[:-1] == 0] = 0
-        return ends - before.repeat(self.ids.lengths)
+        totals = np.concatenate([[0], tokens.surface_lengths[self.ids.values].cumsum()])
+        return np.asarray(totals[1:] - totals[self.ids.starts[:-1]].repeat(self.ids.lengths))
 
 
 class Segmenter(Protocol):

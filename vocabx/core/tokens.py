@@ -64,7 +64,8 @@ class TokenTable:
     Notes
     -----
     The law that ties it to a tokenizer: joining the surfaces of an encoding gives the normalised text's bytes
-    (without its white space for WordPiece), where no unknown token was used.
+    (without its white space for WordPiece), unless the vocabulary lacks a character or byte of the text: such a
+    character becomes the unknown token or, in a BPE tokenizer without one, vanishes.
     """
 
     pieces: tuple[str, ...]
@@ -84,7 +85,7 @@ class TokenTable:
     @cached_property
     def is_text(self) -> Bools:
         """Ids that text can produce by segmentation: normal pieces and bytes, shape (S,)."""
-        return (self.kinds == TokenKind.NORMAL) | (self.kinds == TokenKind.BYTE)
+        return np.asarray((self.kinds == TokenKind.NORMAL) | (self.kinds == TokenKind.BYTE))
 
     @cached_property
     def is_complete(self) -> Bools:

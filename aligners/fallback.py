@@ -1,0 +1,36 @@
+"""What a token gets when a method found nothing for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from vocabx.core.alignment import Alignment, Origin, mean_over
+from vocabx.core.arrays import Bools, Ints
+
+__all__ = ["mean_where_empty"]
+
+
+def mean_where_empty(weights: csr_array, evidence: Ints, usable: Bools) -> Alignment:
+    """Give rows without weights the mean of the usable source rows, so that no row is zero.
+
+    Parameters
+    ----------
+    weights : csr_array, shape (N, S)
+        Rows either empty or complete.
+    evidence : ndarray of int64, shape (N,)
+    usable : ndarray of bool, shape (S,)
+    """
+    empty = np.flatnonzero(np.diff(weights.indptr) == 0)
+    rows, sources = weights.shape
+    origins = np.full(rows, Origin.ALIGNED, np.int8)
+    origins[empty] = Origin.FALLBACK
+    if not len(empty):
+        return Alignment.build(weights, origins=origins, evidence=evidence)
+    return Alignment.build(
+        weights,
+        shared=mean_over(np.flatnonzero(usable), sources),
+        shared_weights=csr_array((np.ones(len(empty)), (empty, np.zeros_like(empty))), shape=(rows, 1)),
+        origins=origins,
+        evidence=np.where(origins == Origin.FALLBACK, 0, evidence),
+    )

@@ -1,0 +1,114 @@
+"""Extend a model directory into a new one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Unpack
+
+from vocabx.checkpoint import Checkpoint, bytes_to_write, open_checkpoint, staged_directory, write_checkpoint
+from vocabx.checkpoint.resolve import resolve_model
+from vocabx.core.embeddings import Embeddings
+from vocabx.extension import Extension, prepare
+from vocabx.manifest import FILE_NAME, save_alignments
+from vocabx.request import Request, Settings, Texts
+from vocabx.stages import Stages
+from vocabx.tokenizer_tools.read import read_tokenizer
+from vocabx.tokenizer_tools.write import TOKENIZER_FILES, check_reopened, write_tokenizer
+
+__all__ = ["extend", "plan_extension", "write_extension"]
+
+CARRIED_SUFFIXES = (".json", ".jinja")
+CARRIED_NAMES = ("LICENSE", "NOTICE")
+
+
+def extend(
+    model: str | Path,
+    corpus: Texts,
+    out: str | Path,
+    *,
+    size: int,
+    force: bool = False,
+    stages: Stages | None = None,
+    **settings: Unpack[Settings],
+) -> Extension:
+    """Write a model with a vocabulary extended from text, ready for continued pretraining.
+
+    Parameters
+    ----------
+    model : str or Path
+        A model directory or a hub id; it is never changed.
+    corpus, size, **settings
+        As in `Request`.
+    out : str or Path
+        The directory to write; it appears whole or not at all.
+    force : bool
+        Replace an existing `out`.
+    stages : Stages, optional
+        Hears what goes on and measures it.
+
+    Returns
+    -------
+    Extension
+        The plan, the tokenizer, and the manifest that was written as `vocabx.json`.
+
+    Raises
+    ------
+    VocabxError
+        With one sentence about what is wrong with the model, the text, a setting or the disk.
+
+    Notes
+    -----
+    The rows of the base's ids are copied bit for bit, in the input, an untied head and an output bias; new head rows
+    are made of head rows. Only blocks of rows are held in memory.
+    """
+    request = Request(corpus, size, **settings)
+    stages = stages or Stages()
+    directory = resolve_model(model)
+    with staged_directory(Path(out), force=force, protect=[directory]) as stage:
+        extension, checkpoint = plan_extension(model, request, stages)
+        write_extension(extension, checkpoint, stage, stages)
+    return extension
+
+
+def plan_extension(model: str | Path, request: Request, stages: Stages) -> tuple[Extension, Checkpoint]:
+    """Decide everything and write nothing."""
+    request.open_corpus()  # a missing file is reported before the base is read
+    directory = resolve_model(model)
+    with stages("opening the base"):
+        checkpoint = open_checkpoint(directory)
+        source = read_tokenizer(directory)
+        base = Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
+    name = directory.name if Path(model).exists() else str(model)
+    return prepare(base, source, name, request, stages), checkpoint
+
+
+def write_extension(extension: Extension, checkpoint: Checkpoint, out: Path, stages: Stages) -> None:
+    """Write model, tokenizer and manifest into an existing directory, and open it as its users will."""
+    with stages("checkpoint"):
+        _carry(checkpoint.directory, out)
+        write_tokenizer(extension.tokenizer.segmenter, checkpoint.directory, out)
+        rows = save_alignments(extension.initialization, out)
+        extension.manifest.with_rows(rows).save(out)
+        write_checkpoint(
+            checkpoint,
+            extension.plan,
+            extension.initialization,
+            out,
+            padding=extension.padding,
+            progress=stages.counter(bytes_to_write(checkpoint, extension.plan)),
+        )
+    with stages("reopening"):
+        check_reopened(out, extension.tokenizer.segmenter, extension.probes())
+
+
+def _carry(base: Path, out: Path) -> None:
+    """Copy settings that the extension does not concern; weights in other formats would be stale and are left out."""
+    for file in sorted(base.rglob("*")):
+        path = file.relative_to(base)
+        is_setting = file.suffix in CARRIED_SUFFIXES or file.name.startswith(CARRIED_NAMES)
+        is_written = file.name in TOKENIZER_FILES or file.name == FILE_NAME or file.name.endswith(".index.json")
+        is_hidden = any(part.startswith(".") for part in path.parts)
+        if file.is_file() and is_setting and not is_written and not is_hidden:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, out / path)

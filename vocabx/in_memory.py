@@ -1,0 +1,146 @@
+"""Extend a loaded model, just before its continued pretraining."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import ml_dtypes
+import numpy as np
+
+from vocabx.core.arrays import Matrix
+from vocabx.core.embeddings import Embeddings
+from vocabx.core.errors import CheckpointError, MissingExtraError, TokenizerError
+from vocabx.core.initialization import RowRule
+from vocabx.core.plan import Plan
+from vocabx.extension import Extension, prepare
+from vocabx.request import Request, Settings, Texts
+from vocabx.stages import Stages
+from vocabx.tokenizer_tools.read import FastSegmenter, roles_of
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["extend_model"]
+
+
+def extend_model(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    corpus: Texts,
+    *,
+    size: int,
+    stages: Stages | None = None,
+    **settings: Unpack[Settings],
+) -> tuple[PreTrainedTokenizerBase, Extension]:
+    """Extend a model in place, and return its new tokenizer.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        On any device, in bfloat16, float16 or float32. Its embeddings are resized; nothing else changes.
+    tokenizer : PreTrainedTokenizerBase
+        A fast tokenizer that belongs to the model; it is not changed.
+    corpus, size, **settings
+        As in `Request`.
+
+    Returns
+    -------
+    tokenizer : PreTrainedTokenizerBase
+        The extended tokenizer.
+    extension : Extension
+        Plan, provenance and witnesses.
+
+    Notes
+    -----
+    A model loaded in its checkpoint's type gets the same rows, to the bit, as `extend` writes. Make the optimizer
+    afterwards: resizing replaces the parameters.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise TokenizerError("The tokenizer has no fast backend; load it with AutoTokenizer and a tokenizer.json.")
+    source = FastSegmenter.from_backend(backend, roles_of(tokenizer))
+    request = Request(corpus, size, **settings)
+    input_weight = model.get_input_embeddings().weight
+    base = Embeddings(source.tokens, _to_numpy(input_weight))
+    extension = prepare(base, source, model.name_or_path or type(model).__name__, request, stages or Stages())
+    _resize(model, extension)
+    return _with_backend(tokenizer, extension.tokenizer.segmenter), extension
+
+
+def _resize(model: PreTrainedModel, extension: Extension) -> None:
+    """Make all rows from the old matrices first, then let transformers resize, then fill in."""
+    head = model.get_output_embeddings()
+    has_own_head = head is not None and head.weight is not model.get_input_embeddings().weight
+    plan, rules = extension.plan, extension.initialization
+    rows = _rows(model.get_input_embeddings().weight, rules.input, extension)
+    head_rows = _rows(head.weight, rules.head, extension) if has_own_head else None
+    old_bias = getattr(head, "bias", None)
+    bias = None if old_bias is None else _rows(old_bias[:, None], rules.bias, extension)
+    model.resize_token_embeddings(plan.rows_after, mean_resizing=False)
+    _assign(model.get_input_embeddings().weight, rows, plan)
+    new_head = model.get_output_embeddings()
+    if head_rows is not None:
+        _assign(new_head.weight, head_rows, plan)
+    if bias is not None:
+        _assign(new_head.bias, bias[:, 0], plan)
+    _suppress_padding(model, plan)
+
+
+def _rows(weight: torch.Tensor, rule: RowRule, extension: Extension) -> Matrix:
+    """Return the rows from the first new id on, padding included, in the matrix's own type."""
+    source = _to_numpy(weight)[: extension.plan.kept]
+    blocks = [block.astype(source.dtype) for block in rule.blocks(source)]
+    mean = extension.padding.apply(source).astype(source.dtype)
+    rows: Matrix = np.concatenate([*blocks, np.repeat(mean, len(extension.plan.padding), axis=0)])
+    return rows
+
+
+def _to_numpy(weight: torch.Tensor) -> Matrix:
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("Extending a loaded model", "torch") from error
+    if weight.is_meta:
+        raise CheckpointError("The model has no weights yet (it is on the meta device); load them before extending.")
+    tensor = weight.detach().cpu().contiguous()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    if tensor.dtype not in (torch.float16, torch.float32, torch.float64):
+        raise CheckpointError(
+            f"The embeddings are stored as {tensor.dtype}; load the model in bfloat16, float16 or float32."
+        )
+    return np.asarray(tensor.numpy())
+
+
+def _assign(weight: torch.Tensor, rows: Matrix, plan: Plan) -> None:
+    import torch
+
+    data: Any = rows.view(np.int16) if rows.dtype == ml_dtypes.bfloat16 else rows
+    tensor = torch.from_numpy(np.ascontiguousarray(data))
+    with torch.no_grad():
+        weight[plan.kept :] = tensor.view(weight.dtype).to(weight.device)
+
+
+def _suppress_padding(model: PreTrainedModel, plan: Plan) -> None:
+    config = getattr(model, "generation_config", None)
+    if config is None or not (plan.padding or config.suppress_tokens):
+        return
+    kept = [token for token in config.suppress_tokens or () if token < plan.kept]
+    config.suppress_tokens = sorted({*kept, *plan.padding}) or None
+
+
+def _with_backend(tokenizer: PreTrainedTokenizerBase, segmenter: FastSegmenter) -> PreTrainedTokenizerBase:
+    """Make a tokenizer with the extended pipeline and the settings of the given one."""
+    from tempfile import TemporaryDirectory
+
+    from transformers import AutoTokenizer
+
+    from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
+
+    with TemporaryDirectory() as base, TemporaryDirectory() as out:
+        tokenizer.save_pretrained(base)
+        write_tokenizer(segmenter, Path(base), Path(out))
+        check_reopened(Path(out), segmenter, [])
+        return AutoTokenizer.from_pretrained(out)
