@@ -35,9 +35,7 @@ class Overlap:
         rest = self.otherwise.align(source, new, usable)
         copied = ids >= 0
         keep = np.where(copied, 0.0, 1.0)
-        ones = csr_array(
-            (np.ones(int(copied.sum())), (np.flatnonzero(copied), ids[copied])), shape=rest.weights.shape
-        )
+        ones = csr_array((np.ones(int(copied.sum())), (np.flatnonzero(copied), ids[copied])), shape=rest.weights.shape)
         others = csr_array(rest.weights.multiply(keep[:, None]))
         others.eliminate_zeros()
         shared = csr_array(rest.shared_weights.multiply(keep[:, None]))

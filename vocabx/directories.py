@@ -9,14 +9,15 @@ from typing import Unpack
 from vocabx.checkpoint import Checkpoint, bytes_to_write, open_checkpoint, staged_directory, write_checkpoint
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.embeddings import Embeddings
-from vocabx.extension import Extension, prepare
+from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.manifest import FILE_NAME, save_alignments
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
+from vocabx.tokenizer_tools.extend import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import read_tokenizer
 from vocabx.tokenizer_tools.write import TOKENIZER_FILES, check_reopened, write_tokenizer
 
-__all__ = ["extend", "plan_extension", "write_extension"]
+__all__ = ["extend", "extend_tokenizer_only", "plan_extension", "write_extension"]
 
 CARRIED_SUFFIXES = (".json", ".jinja")
 CARRIED_NAMES = ("LICENSE", "NOTICE")
@@ -71,6 +72,35 @@ def extend(
     return extension
 
 
+def extend_tokenizer_only(
+    model: str | Path,
+    corpus: Texts,
+    out: str | Path,
+    *,
+    size: int,
+    force: bool = False,
+    stages: Stages | None = None,
+    **settings: Unpack[Settings],
+) -> ExtendedTokenizer:
+    """Write the extended tokenizer of a model, or of a directory that holds only a tokenizer; see `extend`."""
+    request = Request(corpus, size, **settings)
+    stages = stages or Stages()
+    text = request.open_corpus()
+    directory = resolve_model(model, weights=False)
+    with staged_directory(Path(out), force=force, protect=[directory]) as stage:
+        tokenizer = train(read_tokenizer(directory), text, request, stages)
+        write_tokenizer(tokenizer.segmenter, directory, stage)
+        tokenizer_manifest(tokenizer, base_name(model), request, text).save(stage)
+        with stages("reopening"):
+            check_reopened(stage, tokenizer.segmenter, list(tokenizer.witnesses.values()))
+    return tokenizer
+
+
+def base_name(model: str | Path) -> str:
+    """Name a base without the place where it lies."""
+    return Path(model).resolve().name if Path(model).exists() else str(model)
+
+
 def plan_extension(model: str | Path, request: Request, stages: Stages) -> tuple[Extension, Checkpoint]:
     """Decide everything and write nothing."""
     request.open_corpus()  # a missing file is reported before the base is read
@@ -79,8 +109,7 @@ def plan_extension(model: str | Path, request: Request, stages: Stages) -> tuple
         checkpoint = open_checkpoint(directory)
         source = read_tokenizer(directory)
         base = Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
-    name = directory.name if Path(model).exists() else str(model)
-    return prepare(base, source, name, request, stages), checkpoint
+    return prepare(base, source, base_name(model), request, stages), checkpoint
 
 
 def write_extension(extension: Extension, checkpoint: Checkpoint, out: Path, stages: Stages) -> None:

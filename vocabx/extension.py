@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from vocabx.core.alignment import Alignment, Origin, mean_over
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
-from vocabx.core.initialization import Initialization
+from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report, Table
 from vocabx.initializers.table import INITIALIZERS
@@ -21,7 +21,7 @@ from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import ExtendedTokenizer, extend_tokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter
 
-__all__ = ["Extension", "prepare", "train"]
+__all__ = ["Extension", "prepare", "tokenizer_manifest", "tokenizer_report", "train"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
     }
 
 
+def tokenizer_report(tokenizer: ExtendedTokenizer, stages: Stages) -> Report:
+    """Say what was learned, and what it took."""
+    return Report("", tokenizer_facts(tokenizer), [*tradeoff_tables(tokenizer), stages.table()])
+
+
 def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:
     """Say what other limits on changed source lines would cost; nothing when no new token touched the sample."""
     if not tokenizer.tradeoffs:
@@ -81,9 +86,7 @@ def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:
 def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stages) -> ExtendedTokenizer:
     """Run the tokenizer stage."""
     with stages("tokenizer"):
-        return extend_tokenizer(
-            source, corpus.batches(), request.source_lines(), request.options, progress=stages.say
-        )
+        return extend_tokenizer(source, corpus.batches(), request.source_lines(), request.options, progress=stages.say)
 
 
 def prepare(base: Embeddings, source: FastSegmenter, base_name: str, request: Request, stages: Stages) -> Extension:
@@ -100,7 +103,14 @@ def prepare(base: Embeddings, source: FastSegmenter, base_name: str, request: Re
     with stages("weights of the new rows"):
         initializer = INITIALIZERS[request.method].load()
         initialization = initializer.initialize(source, tokenizer.new_tokens, usable, request.seed)
-    manifest = _manifest(tokenizer, plan, initialization, base_name, request, corpus)
+    manifest = replace(
+        tokenizer_manifest(tokenizer, base_name, request, corpus),
+        command="extend",
+        method=request.method,
+        convex=INITIALIZERS[request.method].convex,
+        plan=plan,
+        new_tokens=new_tokens(tokenizer, initialization.input),
+    )
     return Extension(tokenizer, plan, initialization, padding, manifest)
 
 
@@ -110,26 +120,20 @@ def _plan(tokenizer: ExtendedTokenizer, rows_before: int, multiple: int) -> Plan
     return Plan(kept, new, rows_before, rows + -rows % multiple, dict(tokenizer.source.roles))
 
 
-def _manifest(
-    tokenizer: ExtendedTokenizer,
-    plan: Plan,
-    initialization: Initialization,
-    base_name: str,
-    request: Request,
-    corpus: Corpus,
-) -> Manifest:
+def tokenizer_manifest(tokenizer: ExtendedTokenizer, base_name: str, request: Request, corpus: Corpus) -> Manifest:
+    """Describe an extended tokenizer without weights."""
     # No paths and no times: the same inputs give the same bytes wherever and whenever they are run.
     return Manifest(
-        command="extend",
+        command="tokenizer extend",
         base=base_name,
-        method=request.method,
-        convex=INITIALIZERS[request.method].convex,
+        method="",
+        convex=False,
         seed=request.seed,
-        plan=plan,
+        plan=_plan(tokenizer, 0, 1),
         tokenizer=tokenizer_record(tokenizer, request),
         corpus={"files": [file.name for file in corpus.files], "bytes": corpus.size},
         rows={},
-        new_tokens=new_tokens(tokenizer, initialization.input),
+        new_tokens=new_tokens(tokenizer),
         versions=installed_versions(),
     )
 
@@ -146,7 +150,7 @@ def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[
     }
 
 
-def new_tokens(tokenizer: ExtendedTokenizer, rule: object) -> Sequence[NewToken]:
+def new_tokens(tokenizer: ExtendedTokenizer, rule: RowRule | None = None) -> Sequence[NewToken]:
     """Return the provenance of every new token; `rule` is how the input rows are made, if they are."""
     table, selection, first = tokenizer.segmenter.tokens, tokenizer.selection, tokenizer.first_new
     id_of = {piece: token for token, piece in enumerate(table.pieces)}

@@ -22,7 +22,8 @@ from vocabx.core.tokens import TokenTable
 
 __all__ = ["Aligner", "Alignment", "Origin", "mean_over"]
 
-NEW_ROWS_PER_BLOCK = 512
+NEW_ROWS_PER_BLOCK = 64
+"""New rows made at a time: few, so that the source rows they need stay in the processor's cache."""
 
 
 class Origin(IntEnum):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vocabx.core.registry import Entry, Registry
+from vocabx.core.report import Report, Table
 
-__all__ = ["DEFAULT_METHOD", "INITIALIZERS"]
+__all__ = ["DEFAULT_METHOD", "INITIALIZERS", "methods_report"]
 
 DEFAULT_METHOD = "constituents"
 
@@ -65,3 +66,12 @@ INITIALIZERS = Registry(
         ),
     },
 )
+
+
+def methods_report() -> Report:
+    """Return the table of methods."""
+    rows = [
+        (name, entry.summary, entry.convex, entry.needs or "nothing", entry.paper)
+        for name, entry in INITIALIZERS.entries.items()
+    ]
+    return Report("", {}, [Table("methods", ("name", "new rows", "convex", "needs", "source"), rows)])

@@ -1,0 +1,111 @@
+"""Explain a new token: what it is made of, what proves it, where its row comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from vocabx.checkpoint import open_checkpoint
+from vocabx.core.alignment import Alignment
+from vocabx.core.errors import InputError
+from vocabx.core.neighbours import nearest_by_cosine
+from vocabx.core.report import Cell, Report, Table
+from vocabx.core.tokens import TokenTable
+from vocabx.manifest import Manifest, NewToken, load_alignments
+from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
+
+__all__ = ["Explainer"]
+
+SHOWN_SOURCES = 12
+SHOWN_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Reads a directory that vocabx wrote and explains its new tokens."""
+
+    directory: Path
+    manifest: Manifest
+    segmenter: FastSegmenter
+
+    @classmethod
+    def open(cls, directory: Path) -> Explainer:
+        """Open the directory; raise `InputError` when vocabx did not write it."""
+        return cls(directory, Manifest.load(directory), read_tokenizer(directory))
+
+    @cached_property
+    def tokens(self) -> TokenTable:
+        """The extended table."""
+        return self.segmenter.tokens
+
+    @cached_property
+    def alignments(self) -> Mapping[str, Alignment]:
+        """Stored weights by matrix."""
+        return load_alignments(self.manifest, self.directory)
+
+    def find(self, name: str) -> NewToken:
+        """Find a new token by its text (a visible space ␣ or a plain one), its piece, or its id."""
+        text = name.replace("␣", " ")
+        known = {str(token.id): token for token in self.manifest.new_tokens}
+        known |= {token.piece: token for token in self.manifest.new_tokens}
+        for token in self.manifest.new_tokens:
+            known.setdefault(token.text.replace("␣", " "), token)
+        found = known.get(text) or known.get(" " + text)
+        if found is None:
+            ids = self.segmenter.encode([text])[0]
+            pieces = " + ".join(self.tokens.show(token) for token in ids)
+            raise InputError(
+                f"{name!r} is not a new token of {self.directory}; it is segmented as {pieces or 'nothing'}."
+            )
+        return found
+
+    def explain(self, name: str) -> Report:
+        """Explain one token."""
+        token = self.find(name)
+        facts: dict[str, Cell] = {
+            "token": token.text,
+            "id": str(token.id),
+            "bytes": self.tokens.surfaces[token.id].hex(" "),
+            "merge": " + ".join(map(self.tokens.show, token.parts)),
+        }
+        if token.witness is not None:
+            facts["witness"] = token.witness
+        if token.needed_by is not None:
+            facts["needed by"] = self.tokens.show(token.needed_by)
+        if token.origin is not None:
+            facts["origin"] = f"{token.origin}, evidence {token.evidence}"
+        tables = [self._sources(matrix, token) for matrix in self._distinct()]
+        return Report("", facts, [*tables, *self._neighbours(token)])
+
+    def _distinct(self) -> list[str]:
+        files = self.manifest.rows
+        return [
+            name
+            for i, name in enumerate(files)
+            if name in self.alignments and files[name] not in list(files.values())[:i]
+        ]
+
+    def _sources(self, matrix: str, token: NewToken) -> Table:
+        alignment, row = self.alignments[matrix], token.id - self.manifest.plan.kept
+        pairs = alignment.sources(row)
+        rows: list[tuple[Cell, ...]] = [(self.tokens.show(i), str(i), weight) for i, weight in pairs[:SHOWN_SOURCES]]
+        if len(pairs) > SHOWN_SOURCES:
+            rows.append((f"{len(pairs) - SHOWN_SOURCES} more", "", sum(weight for _, weight in pairs[SHOWN_SOURCES:])))
+        if share := alignment.shared_share(row):
+            rows.append(("mean of the usable rows", "", share))
+        where = {"input": "row", "head": "head row", "bias": "bias"}[matrix]
+        return Table(f"{where}: weights of source tokens", ("source token", "id", "weight"), rows)
+
+    def _neighbours(self, token: NewToken) -> list[Table]:
+        if not self.manifest.rows:
+            return []
+        checkpoint = open_checkpoint(self.directory)
+        matrix = checkpoint.matrix(checkpoint.input)
+        query = np.asarray(matrix[token.id : token.id + 1], np.float32)
+        ids, cosines = nearest_by_cosine(query, matrix[: self.manifest.plan.kept], SHOWN_NEIGHBOURS)
+        rows = [(self.tokens.show(int(i)), str(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True)]
+        return [Table("nearest source rows", ("source token", "id", "cosine"), rows)]

@@ -1,0 +1,35 @@
+"""Progress on stderr: one changing line on a terminal, one line per step elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+__all__ = ["StderrProgress"]
+
+
+@dataclass
+class StderrProgress:
+    """Says messages of the form ``step`` or ``step: detail``; elsewhere than on a terminal details are left out."""
+
+    quiet: bool = False
+    last: str = ""
+
+    def __call__(self, message: str) -> None:
+        """Show a message."""
+        if self.quiet:
+            return
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\033[K{message}")
+            sys.stderr.flush()
+            return
+        step = message.partition(":")[0]
+        if step != self.last:
+            print(step, file=sys.stderr, flush=True)
+            self.last = step
+
+    def close(self) -> None:
+        """Clear the line."""
+        if not self.quiet and sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

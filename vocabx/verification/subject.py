@@ -1,0 +1,165 @@
+"""The subject: a model directory under verification, opened piece by piece when a check asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from vocabx.checkpoint import Checkpoint, open_checkpoint
+from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Bools
+from vocabx.core.embeddings import Embeddings
+from vocabx.core.errors import InputError
+from vocabx.core.plan import Plan
+from vocabx.core.tokens import TokenTable
+from vocabx.manifest import FILE_NAME, Manifest, NewToken, load_alignments
+from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
+from vocabx.verification.vocabulary_rows import VocabularyRows, read_vocabulary_rows
+
+__all__ = ["Subject"]
+
+WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
+
+
+def _holds_weights(directory: Path) -> bool:
+    return any((directory / name).is_file() for name in WEIGHT_FILES)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A directory that vocabx wrote, and what it is compared with.
+
+    Attributes
+    ----------
+    directory : Path
+    manifest : Manifest
+        What its `vocabx.json` says.
+    base_directory : Path, optional
+        The model that it was made of.
+    text : tuple of str, optional
+        Lines in the source language; without them the English sample that ships with vocabx is used.
+    after_training : bool
+        Whether the model was trained since it was written, so that weights differ from the base's.
+    """
+
+    directory: Path
+    manifest: Manifest
+    base_directory: Path | None = None
+    text: tuple[str, ...] | None = None
+    after_training: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        """What happened to each id."""
+        return self.manifest.plan
+
+    @cached_property
+    def segmenter(self) -> FastSegmenter:
+        """The directory's tokenizer, as `AutoTokenizer` opens it."""
+        return read_tokenizer(self.directory)
+
+    @cached_property
+    def base_segmenter(self) -> FastSegmenter:
+        """The base's tokenizer, as `AutoTokenizer` opens it."""
+        return read_tokenizer(self._base)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The directory's weights."""
+        return open_checkpoint(self.directory)
+
+    @cached_property
+    def base_checkpoint(self) -> Checkpoint | None:
+        """The base's weights, or None where it is not given or holds none."""
+        has_base = self.base_directory is not None and _holds_weights(self.base_directory)
+        return open_checkpoint(self._base) if has_base else None
+
+    @property
+    def _base(self) -> Path:
+        if self.base_directory is None:
+            raise InputError("No base was given to compare with.")
+        return self.base_directory
+
+    @property
+    def is_tokenizer_only(self) -> bool:
+        """Whether the directory is meant to hold no weights."""
+        return not self.manifest.rows and not _holds_weights(self.directory)
+
+    @cached_property
+    def alignments(self) -> Mapping[str, Alignment]:
+        """The stored weights of each matrix that has them: input, head, bias."""
+        return load_alignments(self.manifest, self.directory)
+
+    @cached_property
+    def vocabulary_rows(self) -> tuple[VocabularyRows, ...]:
+        """Every stored tensor that has one row per token."""
+        return read_vocabulary_rows(self.checkpoint, self.base_checkpoint, self.plan, self.alignments)
+
+    @cached_property
+    def usable(self) -> Bools:
+        """Old ids whose rows may take part in a mean, shape (S,)."""
+        tokens = self.segmenter.tokens
+        if len(tokens) < self.plan.kept:
+            raise InputError(f"{self.directory}: the tokenizer has {len(tokens):,} ids, fewer than the base's.")
+        old = tokens.select(np.arange(self.plan.kept))
+        return Embeddings(old, self.vocabulary_rows[0].source).usable()
+
+    @cached_property
+    def new_tokens(self) -> Sequence[NewToken]:
+        """The new tokens, once it is sure that their ids are those of the plan and of the tokenizer."""
+        tokens, plan = self.manifest.new_tokens, self.plan
+        ids = range(plan.kept, plan.tokens)
+        if [token.id for token in tokens] != list(ids) or len(self.segmenter.tokens) < plan.tokens:
+            raise InputError(
+                f"{self.directory / FILE_NAME} lists {len(tokens):,} new tokens for the ids {ids.start} to "
+                f"{ids.stop - 1}, and the tokenizer has {len(self.segmenter.tokens):,} ids: they do not fit together."
+            )
+        return tokens
+
+    @property
+    def table(self) -> TokenTable:
+        """What every id of the directory's tokenizer stands for."""
+        return self.segmenter.tokens
+
+    def show(self, token: int) -> str:
+        """Spell an id with its token for people."""
+        return f"{token} {self.table.show(token)!r}" if 0 <= token < len(self.table) else f"{token} (no such id)"
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """Source-language text."""
+        if self.text is not None:
+            return self.text
+        sample = files("vocabx").joinpath("samples/english.txt")
+        lines = sample.read_text(encoding="utf-8").splitlines() if sample.is_file() else []
+        return tuple(line for line in lines if line.strip())
+
+    @property
+    def lines_name(self) -> str:
+        """Where the source-language text is from."""
+        return "lines of the given text" if self.text is not None else "lines of the shipped English sample"
+
+    @cached_property
+    def witnesses(self) -> tuple[str, ...]:
+        """Texts that are said to produce the new tokens."""
+        return tuple(token.witness for token in self.manifest.new_tokens if token.witness is not None)
+
+    @cached_property
+    def line_ids(self) -> list[list[int]]:
+        """The lines as ids of the directory's tokenizer."""
+        return self.segmenter.encode(self.lines)
+
+    @cached_property
+    def witness_ids(self) -> list[list[int]]:
+        """The witnesses as ids of the directory's tokenizer."""
+        return self.segmenter.encode(self.witnesses)
+
+    @cached_property
+    def base_line_ids(self) -> list[list[int]]:
+        """The lines as ids of the base's tokenizer."""
+        return self.base_segmenter.encode(self.lines)

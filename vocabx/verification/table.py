@@ -1,0 +1,79 @@
+"""The table of checks, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vocabx.verification import (
+    bits,
+    chat,
+    greedy,
+    new_rows,
+    new_tokens,
+    old_language,
+    opening,
+    padding,
+    record,
+    shapes,
+    stored_weights,
+)
+from vocabx.verification.finding import Finding, Outcome, Status
+from vocabx.verification.needs import (
+    Need,
+    alignment,
+    base,
+    base_weights,
+    convex,
+    head,
+    lines,
+    torch,
+    untrained,
+    weights,
+)
+from vocabx.verification.subject import Subject
+
+__all__ = ["CHECKS", "Check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check: a sentence that is true when it passes, the function, and what it needs."""
+
+    name: str
+    function: Callable[[Subject], Outcome]
+    needs: tuple[Need, ...] = ()
+
+    def __call__(self, subject: Subject) -> Finding:
+        """Run it, unless something that it needs is missing."""
+        for need in self.needs:
+            if (missing := need(subject)) is not None:
+                return Finding(self.name, Status.NOT_RUN, missing)
+        outcome = self.function(subject)
+        return Finding(self.name, outcome.status, outcome.evidence, outcome.details)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("AutoTokenizer encodes as tokenizer.json does", opening.check_tokenizer_file),
+    Check("config, index and shapes agree", shapes.check_shapes, (weights,)),
+    Check("vocabx.json agrees with the directory", record.check_manifest),
+    Check("plain AutoModel opens it and computes", opening.check_model, (weights, torch)),
+    Check("each new token is produced by its witness", new_tokens.check_witnesses),
+    Check("each incomplete token is part of a whole one", new_tokens.check_incomplete),
+    Check("old ids mean what they meant", old_language.check_old_ids, (base,)),
+    Check("source-language text keeps its ids", old_language.check_source_text, (base, lines)),
+    Check("no byte or character is lost", old_language.check_coverage, (base,)),
+    Check("texts decode as with the base", old_language.check_round_trips, (base,)),
+    Check("the chat template gives the same ids", chat.check_chat_template, (base,)),
+    Check("old rows are bit-identical", bits.check_old_rows, (weights, base_weights)),
+    Check("all else is bit-identical", bits.check_other_tensors, (weights, base_weights, untrained)),
+    Check("no new row is zero, infinite or NaN", new_rows.check_finite, (weights,)),
+    Check("different tokens have different rows", new_rows.check_distinct, (weights,)),
+    Check("new rows are as long as old ones", new_rows.check_norms, (weights,)),
+    Check("head rows are made of head rows", stored_weights.check_head, (weights, untrained, head)),
+    Check("rows equal the stored weights applied", stored_weights.check_applied, (weights, untrained, alignment)),
+    Check("stored weights are convex", stored_weights.check_convex, (weights, convex)),
+    Check("no new token wins on a probe", greedy.check_probes, (weights, untrained, convex)),
+    Check("greedy output keeps to old tokens", greedy.check_model, (weights, untrained, convex, lines, torch)),
+    Check("padding is never sampled", padding.check_padding, (weights,)),
+)

@@ -1,0 +1,78 @@
+"""Run every check on a model directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+
+from vocabx.core.errors import InputError, VocabxError
+from vocabx.manifest import Manifest
+from vocabx.verification.finding import Finding, Status, Verification
+from vocabx.verification.subject import Subject
+from vocabx.verification.table import CHECKS, Check
+
+__all__ = ["verify"]
+
+MOST_LINES = 100_000
+"""Lines of a given text that are held; the rest of it is not read."""
+
+
+def verify(
+    directory: Path,
+    base: Path | None = None,
+    corpus: Iterable[str] | None = None,
+    after_training: bool = False,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Verification:
+    """Run every check on a directory that vocabx wrote, and never change it.
+
+    Parameters
+    ----------
+    directory : Path
+        A model directory, or one that holds only an extended tokenizer.
+    base : Path, optional
+        The model it was made of. Checks that compare are not run without it.
+    corpus : iterable of str, optional
+        Lines in the source language, by default the English sample that ships with vocabx.
+    after_training : bool
+        Whether the model was trained since; then weights are no longer compared with the base's.
+    progress : callable
+        Told the name of each check before it runs.
+
+    Raises
+    ------
+    InputError
+        When there is no manifest to verify by, or when the base itself cannot be opened.
+    """
+    text = None if corpus is None else tuple(islice(corpus, MOST_LINES))
+    subject = Subject(directory, Manifest.load(directory), base, text, after_training)
+    if base is not None:
+        _check_base(subject, base)
+    blamed: dict[str, str] = {}
+    findings = []
+    for check in CHECKS:
+        progress(check.name)
+        findings.append(_run(check, subject, blamed))
+    return Verification(tuple(findings))
+
+
+def _check_base(subject: Subject, base: Path) -> None:
+    """Open the base first, so that its faults are not reported as the directory's."""
+    if not base.is_dir():
+        raise InputError(f"There is no base directory {base}.")
+    if subject.directory.resolve() == base.resolve():
+        raise InputError(f"{base} cannot be verified against itself.")
+    _ = subject.base_segmenter, subject.base_checkpoint
+
+
+def _run(check: Check, subject: Subject, blamed: dict[str, str]) -> Finding:
+    """Run one check. An error that stops several checks is the failure of the first and the reason of the others."""
+    try:
+        return check(subject)
+    except VocabxError as error:
+        sentence = str(error)
+        if sentence in blamed:
+            return Finding(check.name, Status.NOT_RUN, f"stopped by the failure of {blamed[sentence]!r}")
+        blamed[sentence] = check.name
+        return Finding(check.name, Status.FAIL, sentence)
