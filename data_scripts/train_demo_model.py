@@ -8,10 +8,10 @@ From    The Python documentation and its Korean translation (https://github.com/
         Line n of one translates line n of the other: the msgid and msgstr of one entry, each on one line.
 Licence PSF License Agreement Version 2; its text goes into every folder that holds the text.
 Size    About 6 MB in all, of which the weights are 4.8 MB.
-Time    About a quarter of an hour on two CPU cores with bfloat16 instructions. Needs torch (`pip install vocabx[torch]`).
+Time    15 to 25 minutes on two CPU cores with bfloat16 instructions. Needs torch (`pip install vocabx[torch]`).
 
-The same seed, machine and number of threads give the same files. Another machine may round differently, and then
-the weights differ in their last bits; the splits and the tokenizer do not.
+The same seed, machine and number of threads give the same files. Another machine may round differently and arrive at
+other weights; the splits and the tokenizer are the same everywhere.
 
     python data_scripts/train_demo_model.py            trains, writes and measures
     python data_scripts/train_demo_model.py --check    measures what is there already
@@ -253,7 +253,7 @@ def make_documents(
 def token_stream(split: Split, tokenizer: Tokenizer, recipe: Recipe, rng: np.random.Generator) -> NDArray[np.int64]:
     """Lay out all training tokens: epochs over the English text, each with its share of Korean mixed in.
 
-    Korean documents are taken in turn from one long shuffled list, so that most are seen once and few are seen twice.
+    Korean documents are taken in turn from one long shuffled list, so that none comes twice before all have come once.
     """
     needed = recipe.steps * recipe.batch * recipe.context + 1
     begin, newline = begin_id(tokenizer), tokenizer.encode("\n").ids[0]

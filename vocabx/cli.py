@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -115,8 +115,7 @@ def learning_options(command: Command) -> Command:
 def _settings(options: dict[str, Any]) -> Settings:
     names = options.pop("scripts")
     scripts = None if names is None else tuple(name.strip() for name in names.split(","))
-    settings: Settings = {**options, "scripts": scripts}
-    return settings
+    return cast("Settings", {**options, "scripts": scripts})
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

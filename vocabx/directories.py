@@ -101,15 +101,17 @@ def base_name(model: str | Path) -> str:
     return Path(model).resolve().name if Path(model).exists() else str(model)
 
 
-def plan_extension(model: str | Path, request: Request, stages: Stages) -> tuple[Extension, Checkpoint]:
-    """Decide everything and write nothing."""
+def plan_extension(
+    model: str | Path, request: Request, stages: Stages, tokenizer: ExtendedTokenizer | None = None
+) -> tuple[Extension, Checkpoint]:
+    """Decide everything and write nothing; a tokenizer that is given is used instead of training one."""
     request.open_corpus()  # a missing file is reported before the base is read
     directory = resolve_model(model)
     with stages("opening the base"):
         checkpoint = open_checkpoint(directory)
         source = read_tokenizer(directory)
         base = Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
-    return prepare(base, source, base_name(model), request, stages), checkpoint
+    return prepare(base, source, base_name(model), request, stages, tokenizer), checkpoint
 
 
 def write_extension(extension: Extension, checkpoint: Checkpoint, out: Path, stages: Stages) -> None:

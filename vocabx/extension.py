@@ -89,8 +89,15 @@ def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stage
         return extend_tokenizer(source, corpus.batches(), request.source_lines(), request.options, progress=stages.say)
 
 
-def prepare(base: Embeddings, source: FastSegmenter, base_name: str, request: Request, stages: Stages) -> Extension:
-    """Train the tokenizer and make the rules for all rows.
+def prepare(
+    base: Embeddings,
+    source: FastSegmenter,
+    base_name: str,
+    request: Request,
+    stages: Stages,
+    tokenizer: ExtendedTokenizer | None = None,
+) -> Extension:
+    """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
     New tokens follow the base's last id and take over its padding rows before the matrix grows; it never shrinks.
     """
@@ -98,7 +105,7 @@ def prepare(base: Embeddings, source: FastSegmenter, base_name: str, request: Re
     with stages("reading the base's rows"):
         usable = base.usable()
         padding = Alignment.build(mean_over(np.flatnonzero(usable), len(usable)))
-    tokenizer = train(source, corpus, request, stages)
+    tokenizer = tokenizer or train(source, corpus, request, stages)
     plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
     with stages("weights of the new rows"):
         initializer = INITIALIZERS[request.method].load()

@@ -1,1 +1,5 @@
-"""A base model small enough to ship, and text to extend it with."""
+"""The demonstration: a small English model learns Korean tokens, offline, on what ships with the package."""
+
+from vocabx.demo.run import run_demo
+
+__all__ = ["run_demo"]

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from vocabx.core.report import Report, Table
 
-__all__ = ["Finding", "Outcome", "Status", "Verification", "failed", "judge", "passed"]
+__all__ = ["Finding", "Outcome", "Status", "Verification", "failed", "judge", "not_run", "passed"]
 
 MOST_DETAILS = 5
 
@@ -45,6 +45,11 @@ class Finding:
 def passed(evidence: str) -> Outcome:
     """Report that the check holds."""
     return Outcome(Status.PASS, evidence)
+
+
+def not_run(reason: str) -> Outcome:
+    """Report that there is nothing to check."""
+    return Outcome(Status.NOT_RUN, reason)
 
 
 def failed(evidence: str, offenders: Sequence[str] = ()) -> Outcome:

@@ -13,41 +13,41 @@ Need = Callable[[Subject], str | None]
 
 
 def base(subject: Subject) -> str | None:
-    """A base to compare with."""
+    """Need a base to compare with."""
     return "no base was given to compare with" if subject.base_directory is None else None
 
 
 def weights(subject: Subject) -> str | None:
-    """A checkpoint, not only a tokenizer."""
+    """Need a checkpoint, not only a tokenizer."""
     return "the directory holds a tokenizer and no weights" if subject.is_tokenizer_only else None
 
 
 def base_weights(subject: Subject) -> str | None:
-    """A base with its checkpoint."""
+    """Need a base with its checkpoint."""
     if (missing := base(subject)) is not None:
         return missing
     return "the base holds no weights" if subject.base_checkpoint is None else None
 
 
 def lines(subject: Subject) -> str | None:
-    """Text in the source language."""
+    """Need text in the source language."""
     return None if subject.lines else "there is no source-language text"
 
 
 def alignment(subject: Subject) -> str | None:
-    """Stored weights for at least one matrix."""
+    """Need stored weights for at least one matrix."""
     if subject.alignments:
         return None
     return f"the method {subject.manifest.method!r} draws its rows and stores no weights"
 
 
 def convex(subject: Subject) -> str | None:
-    """A method that promises convex rows."""
+    """Need a method that promises convex rows."""
     return None if subject.manifest.convex else f"the method {subject.manifest.method!r} does not promise convex rows"
 
 
 def head(subject: Subject) -> str | None:
-    """An output head of its own, with stored weights."""
+    """Need an output head of its own, with stored weights."""
     checkpoint = subject.base_checkpoint or subject.checkpoint
     if checkpoint.head is None or checkpoint.tied:
         return "the head is tied to the input"
@@ -55,10 +55,10 @@ def head(subject: Subject) -> str | None:
 
 
 def torch(subject: Subject) -> str | None:
-    """The optional library that runs the model."""
+    """Need the optional library that runs the model."""
     return None if find_spec("torch") else "torch is not installed (pip install 'vocabx[torch]')"
 
 
 def untrained(subject: Subject) -> str | None:
-    """Weights that are as vocabx wrote them."""
+    """Need weights that are as vocabx wrote them."""
     return "the model was trained" if subject.after_training else None

@@ -19,6 +19,7 @@ from vocabx.core.plan import Plan
 from vocabx.core.tokens import TokenTable
 from vocabx.manifest import FILE_NAME, Manifest, NewToken, load_alignments
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
+from vocabx.verification.model import OpenedModel, open_model
 from vocabx.verification.vocabulary_rows import VocabularyRows, read_vocabulary_rows
 
 __all__ = ["Subject"]
@@ -85,6 +86,11 @@ class Subject:
             raise InputError("No base was given to compare with.")
         return self.base_directory
 
+    @cached_property
+    def model(self) -> OpenedModel:
+        """The model in memory, as plain transformers opens it."""
+        return open_model(self.directory)
+
     @property
     def is_tokenizer_only(self) -> bool:
         """Whether the directory is meant to hold no weights."""
@@ -93,7 +99,15 @@ class Subject:
     @cached_property
     def alignments(self) -> Mapping[str, Alignment]:
         """The stored weights of each matrix that has them: input, head, bias."""
-        return load_alignments(self.manifest, self.directory)
+        found = load_alignments(self.manifest, self.directory)
+        wanted = (self.plan.new, self.plan.kept)
+        for role, alignment in found.items():
+            if alignment.weights.shape != wanted:
+                raise InputError(
+                    f"{self.directory / self.manifest.rows[role]} holds weights of shape {alignment.weights.shape}; "
+                    f"{FILE_NAME} says {wanted}."
+                )
+        return found
 
     @cached_property
     def vocabulary_rows(self) -> tuple[VocabularyRows, ...]:

@@ -1,0 +1,178 @@
+"""Small tokenizers of every family, trained in memory, and the lines that they are trained on."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import cache
+from pathlib import Path
+
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+
+import vocabx
+from vocabx.tokenizer_tools.read import FastSegmenter
+
+__all__ = [
+    "TOYS",
+    "byte_level",
+    "english",
+    "invented",
+    "korean",
+    "llama3_like",
+    "metaspace",
+    "of_merges",
+    "unigram",
+    "wordpiece",
+]
+
+TEXTS = Path(vocabx.__file__).parent / "demo" / "text"
+ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
+SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\s+"
+
+
+@cache
+def english() -> tuple[str, ...]:
+    """Return 150 English lines."""
+    return tuple((TEXTS / "held-out.en.txt").read_text(encoding="utf-8").splitlines())
+
+
+@cache
+def korean() -> tuple[str, ...]:
+    """Return 400 Korean lines."""
+    return tuple((TEXTS / "corpus.ko.txt").read_text(encoding="utf-8").splitlines()[:400])
+
+
+@cache
+def invented(lines: int = 300, seed: int = 1) -> tuple[str, ...]:
+    """Lines of a made-up language in Latin letters, of syllables that English has too."""
+    rng = random.Random(seed)
+    words = [
+        "".join(rng.choices(["ka", "re", "ni", "to", "wa", "in", "li", "mba"], k=rng.randint(2, 4))) for _ in "a" * 80
+    ]
+    return tuple(" ".join(rng.choices(words, k=8)) for _ in range(lines))
+
+
+def with_roles(tokenizer: Tokenizer, **roles: str) -> FastSegmenter:
+    """Read a pipeline whose roles are given by the pieces that have them."""
+    return FastSegmenter.from_backend(tokenizer, {role: tokenizer.token_to_id(piece) for role, piece in roles.items()})
+
+
+@cache
+def byte_level() -> FastSegmenter:
+    """GPT-2's kind of tokenizer; `<|end|>` is in the model's vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        english(),
+        trainers.BpeTrainer(
+            vocab_size=700, initial_alphabet=ALPHABET, special_tokens=["<|end|>", "<pad>"], show_progress=False
+        ),
+    )
+    return with_roles(tokenizer, bos="<|end|>", eos="<|end|>", pad="<pad>")
+
+
+@cache
+def llama3_like() -> FastSegmenter:
+    """Llama 3's and Qwen's kind: whole words first, NFC, added tokens outside the model's vocabulary, a template."""
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        english(), trainers.BpeTrainer(vocab_size=700, initial_alphabet=ALPHABET, show_progress=False)
+    )
+    tokenizer.add_special_tokens(
+        ["<|begin|>", "<|end|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>"]
+    )
+    tokenizer.add_tokens(["<think>", AddedToken("    ", normalized=False)])
+    begin = tokenizer.token_to_id("<|begin|>")
+    tokenizer.post_processor = processors.TemplateProcessing("<|begin|> $A", special_tokens=[("<|begin|>", begin)])
+    return with_roles(tokenizer, bos="<|begin|>", eos="<|end|>", pad="<|reserved_special_token_1|>")
+
+
+@cache
+def metaspace() -> FastSegmenter:
+    """Llama 2's kind: `▁` for spaces, `<0xNN>` for what has no piece."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    specials = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=700,
+        special_tokens=specials + [f"<0x{byte:02X}>" for byte in range(256)],
+        show_progress=False,
+        max_token_length=8,
+    )
+    tokenizer.train_from_iterator((word for line in english() for word in line.split()), trainer)
+    definition = json.loads(tokenizer.to_str())
+    definition["added_tokens"] = definition["added_tokens"][: len(specials)]
+    return with_roles(Tokenizer.from_str(json.dumps(definition)), unk="<unk>", bos="<s>", eos="</s>")
+
+
+@cache
+def unigram() -> FastSegmenter:
+    """XLM-R's kind."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    tokenizer.train_from_iterator(
+        english() + korean()[:50],
+        trainers.UnigramTrainer(
+            vocab_size=900, special_tokens=["<s>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+        ),
+    )
+    return with_roles(tokenizer, unk="<unk>", bos="<s>", eos="</s>")
+
+
+@cache
+def wordpiece() -> FastSegmenter:
+    """BERT's kind."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=600, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(english(), trainer)
+    definition = json.loads(tokenizer.to_str())
+    definition["added_tokens"] = [added for added in definition["added_tokens"] if added["content"] != "[unused0]"]
+    return with_roles(
+        Tokenizer.from_str(json.dumps(definition)), pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]"
+    )
+
+
+TOYS = {
+    "byte-level": byte_level,
+    "like Llama 3": llama3_like,
+    "metaspace": metaspace,
+    "Unigram": unigram,
+    "WordPiece": wordpiece,
+}
+
+
+def of_merges(*merges: tuple[str, str], alphabet: list[str] = ALPHABET) -> FastSegmenter:
+    """Make a byte-level tokenizer of the alphabet and these merges only."""
+    pieces = dict.fromkeys([*alphabet, *(left + right for left, right in merges)])
+    tokenizer = Tokenizer(models.BPE({piece: token for token, piece in enumerate(pieces)}, list(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return FastSegmenter.from_backend(tokenizer)

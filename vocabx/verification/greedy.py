@@ -1,0 +1,78 @@
+"""Greedy decoding: it must still choose the tokens that it chose.
+
+A convex row lies in the hull of the old ones, so no hidden state can score it above all of them (max over the hull is
+reached at a corner). Storing the row rounds it, which the comparison allows for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vocabx.core.arrays import Matrix, row_blocks
+from vocabx.verification.finding import Outcome, judge, not_run
+from vocabx.verification.subject import Subject
+from vocabx.verification.vocabulary_rows import output_rows
+
+__all__ = ["check_model", "check_probes"]
+
+PROBES = 64
+MOST_TEXTS = 8
+MOST_TOKENS = 64
+
+Scores = NDArray[np.float32]
+
+
+def check_probes(subject: Subject) -> Outcome:
+    """Score all rows on random hidden states, and on states that point at new rows, where these do best."""
+    rows = output_rows(subject.vocabulary_rows)
+    bias = next((tensor.matrix for tensor in subject.vocabulary_rows if tensor.role == "bias"), None)
+    probes = _probes(rows.new)
+    kept = subject.plan.kept
+    old = _highest(rows.matrix[:kept], None if bias is None else bias[:kept], probes)
+    new = _highest(rows.matrix[kept:], None if bias is None else bias[kept:], probes)
+    margin = new - old - _rounding(rows.matrix) * np.abs(old)
+    offenders = [f"probe {probe}: {new[probe]:.6g} above {old[probe]:.6g}" for probe in np.flatnonzero(margin > 0)]
+    return judge(
+        offenders, f"on {len(offenders)} of {len(probes)} probes; {PROBES} are random, the rest point at new rows"
+    )
+
+
+def _probes(new: Matrix) -> Scores:
+    random = np.random.default_rng(0).standard_normal((PROBES, new.shape[1]), np.float32)
+    chosen = np.linspace(0, len(new) - 1, min(PROBES, len(new))).astype(np.int64)
+    return np.concatenate([random, np.asarray(new[chosen], np.float32)])
+
+
+def _highest(matrix: Matrix, bias: Matrix | None, probes: Scores) -> Scores:
+    best = np.full(len(probes), -np.inf, np.float32)
+    for start, block in row_blocks(matrix):
+        scores = block @ probes.T
+        if bias is not None:
+            scores += np.asarray(bias[start : start + len(block)], np.float32)
+        best = np.maximum(best, scores.max(axis=0))
+    return best
+
+
+def _rounding(matrix: Matrix) -> float:
+    steps = np.spacing(np.ones(1, matrix.dtype)).astype(np.float64)
+    return float(max(steps[0], np.finfo(np.float32).eps))
+
+
+def check_model(subject: Subject) -> Outcome:
+    """Run the model on source-language lines and count the places where a new id or padding scores highest."""
+    if not subject.model.is_headed:
+        return not_run("the model has no output head")
+    kept, places, offenders = subject.plan.kept, 0, list[str]()
+    texts = [(line, ids) for line, ids in zip(subject.lines, subject.line_ids, strict=True) if ids and max(ids) < kept]
+    if not texts:
+        return not_run("no source-language line is spelt with old ids only")
+    for line, ids in texts[:MOST_TEXTS]:
+        scores = subject.model.scores(ids[:MOST_TOKENS])
+        # Strictly above: an equal score loses to the lower id, which is the old one.
+        flips = (scores[:, kept:].amax(-1) > scores[:, :kept].amax(-1)).nonzero().flatten().tolist()
+        places += len(scores)
+        offenders += [f"{line!r}, place {place}: {subject.show(int(scores[place].argmax()))}" for place in flips]
+    return judge(
+        offenders, f"{len(offenders)} of {places:,} places flip, in {min(len(texts), MOST_TEXTS)} {subject.lines_name}"
+    )

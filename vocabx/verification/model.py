@@ -1,0 +1,89 @@
+"""The model itself, opened by plain transformers; the only module here that runs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vocabx.checkpoint.config import read_json
+from vocabx.core.errors import CheckpointError
+
+__all__ = ["OpenedModel", "open_model"]
+
+CLASSES = (
+    ("ForCausalLM", "AutoModelForCausalLM"),
+    ("LMHeadModel", "AutoModelForCausalLM"),
+    ("ForMaskedLM", "AutoModelForMaskedLM"),
+    ("ForPreTraining", "AutoModelForPreTraining"),
+    ("ForConditionalGeneration", "AutoModelForImageTextToText"),
+)
+"""End of an architecture's name → the class that opens it; any other is opened without a head, by AutoModel."""
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model in memory, the class that opened it, and what that class complained of."""
+
+    model: Any
+    kind: str
+    missing: frozenset[str]
+    unexpected: frozenset[str]
+    mismatched: frozenset[str]
+
+    @property
+    def is_headed(self) -> bool:
+        """Whether it scores tokens."""
+        return self.kind != "AutoModel"
+
+    @property
+    def rows(self) -> int:
+        """Rows of its input embedding."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
+    @property
+    def vocabulary_size(self) -> int:
+        """What its configuration says."""
+        return int(self.model.config.get_text_config().vocab_size)
+
+    def scores(self, ids: Sequence[int]) -> Any:
+        """Run it on one text; return a tensor of float32 and shape (tokens, rows), or (tokens, D) without a head."""
+        import torch
+
+        with torch.inference_mode():
+            output = self.model(input_ids=torch.tensor([list(ids)]))
+        name = "logits" if "logits" in output else "prediction_logits"
+        return (output[name] if self.is_headed else output.last_hidden_state)[0].float()
+
+
+def open_model(directory: Path) -> OpenedModel:
+    """Open it on the CPU in its stored type, with nothing from the network and no code of its own."""
+    import transformers
+
+    architectures = read_json(directory / "config.json").get("architectures") or [""]
+    kind = next((name for end, name in CLASSES if str(architectures[0]).endswith(end)), "AutoModel")
+    try:
+        with _no_progress_bar():
+            model, loading = getattr(transformers, kind).from_pretrained(
+                str(directory), local_files_only=True, trust_remote_code=False, dtype="auto", output_loading_info=True
+            )
+    except Exception as error:  # a damaged directory raises whatever the first confused function does
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"{kind} cannot open {directory}: {reason}") from error
+    names = {key: frozenset(map(str, loading[f"{key}_keys"])) for key in ("missing", "unexpected", "mismatched")}
+    return OpenedModel(model.eval(), kind, **names)
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,111 @@
+"""New rows: finite, distinct and of the usual length."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix, row_blocks
+from vocabx.core.errors import CheckpointError
+from vocabx.verification.finding import Outcome, judge
+from vocabx.verification.subject import Subject
+from vocabx.verification.vocabulary_rows import VocabularyRows
+
+__all__ = ["check_distinct", "check_finite", "check_norms"]
+
+MOST_COLLAPSED = 0.01
+EQUAL_BY_DESIGN = frozenset({"mean"})
+SHORTEST, LONGEST = 0.1, 10.0
+"""How far outside the old rows' 1st to 99th percentile the median length of new rows may be."""
+
+
+def check_finite(subject: Subject) -> Outcome:
+    """Look for zero, infinite and NaN rows; a bias is a single number, which may well be zero."""
+    offenders = []
+    for tensor in subject.vocabulary_rows:
+        for start, block in row_blocks(tensor.new):
+            bad = ~np.isfinite(block).all(axis=1)
+            if tensor.role != "bias":
+                bad |= ~block.any(axis=1)
+            first = subject.plan.kept + start
+            offenders += [f"{tensor.name}, row {subject.show(first + row)}" for row in np.flatnonzero(bad).tolist()]
+    names = ", ".join(tensor.name for tensor in subject.vocabulary_rows)
+    return judge(offenders, f"{len(offenders):,} of {subject.plan.new:,} new rows are, in {names}")
+
+
+def check_distinct(subject: Subject) -> Outcome:
+    """Rows may be equal to the bit only where their stored weights are equal, or where the method makes them so."""
+    offenders, evidence = list[str](), list[str]()
+    for tensor in _matrices(subject):
+        hashes = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in _rows(tensor.new)]
+        keys = _weight_keys(tensor.alignment, len(hashes))
+        groups: dict[bytes, dict[bytes, int]] = {}
+        for row, (value, key) in enumerate(zip(hashes, keys, strict=True)):
+            groups.setdefault(value, {}).setdefault(key, subject.plan.kept + row)
+        collapsed = [list(group.values()) for group in groups.values() if len(group) > 1]
+        count = sum(len(group) - 1 for group in collapsed)
+        evidence.append(
+            f"{tensor.name}: {len(groups):,} distinct of {len(hashes):,}, {count:,} equal in spite of other weights"
+        )
+        if count > MOST_COLLAPSED * len(hashes) and subject.manifest.method not in EQUAL_BY_DESIGN:
+            offenders += [f"{tensor.name}: {', '.join(subject.show(row) for row in group[:3])}" for group in collapsed]
+    if subject.manifest.method in EQUAL_BY_DESIGN:
+        evidence.append(f"rows of the method {subject.manifest.method!r} are equal by design")
+    return judge(offenders, "; ".join(evidence))
+
+
+def _matrices(subject: Subject) -> list[VocabularyRows]:
+    return [tensor for tensor in subject.vocabulary_rows if tensor.role != "bias"]
+
+
+def _rows(matrix: Matrix) -> Iterator[Matrix]:
+    for start in range(0, len(matrix), ROWS_PER_BLOCK):
+        yield from np.asarray(matrix[start : start + ROWS_PER_BLOCK])
+
+
+def _weight_keys(alignment: Alignment | None, rows: int) -> list[bytes]:
+    """Spell the weights of each row as bytes; drawn rows have none, so no two of them are alike."""
+    if alignment is None:
+        return [row.to_bytes(8, "little") for row in range(rows)]
+    own, shared = (_sorted(weights) for weights in (alignment.weights, alignment.shared_weights))
+    return [_spell(own, row) + b"|" + _spell(shared, row) for row in range(rows)]
+
+
+def _sorted(weights: csr_array) -> csr_array:
+    ordered = weights.copy()
+    ordered.sort_indices()
+    return ordered
+
+
+def _spell(weights: csr_array, row: int) -> bytes:
+    entries = slice(weights.indptr[row], weights.indptr[row + 1])
+    content = weights.indices[entries].astype("<i8").tobytes() + weights.data[entries].tobytes()
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def check_norms(subject: Subject) -> Outcome:
+    """Compare the median length of new rows with the spread of the old rows that are in use."""
+    offenders, evidence = list[str](), list[str]()
+    for tensor in _matrices(subject):
+        old = _norms(tensor.source)[subject.usable]
+        if not len(old) or not subject.plan.new:
+            raise CheckpointError(f"{tensor.name} has no old rows in use, or no new ones, to measure.")
+        low, high = np.percentile(old, [1, 99])
+        median = float(np.median(_norms(tensor.new)))
+        line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile)"
+        evidence.append(line)
+        if not SHORTEST * low <= median <= LONGEST * high:
+            offenders.append(line)
+    return judge(offenders, "; ".join(evidence))
+
+
+def _norms(matrix: Matrix) -> NDArray[np.float64]:
+    norms = np.empty(len(matrix))
+    for start, block in row_blocks(matrix):
+        norms[start : start + len(block)] = np.linalg.norm(block.astype(np.float64), axis=1)
+    return norms

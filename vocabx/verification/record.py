@@ -1,0 +1,56 @@
+"""Record: the manifest must describe the directory that it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vocabx.manifest import FILE_NAME, NewToken
+from vocabx.verification.finding import Outcome, judge
+from vocabx.verification.subject import Subject
+
+__all__ = ["check_manifest"]
+
+
+def check_manifest(subject: Subject) -> Outcome:
+    """Compare the plan, the stored weights' shapes and every new token's entry with the files."""
+    offenders = [*_plan(subject), *_rows(subject)]
+    for token in subject.new_tokens:
+        offenders += _token(subject, token)
+    plan = subject.plan
+    files = sorted({name for name in subject.manifest.rows.values() if name.endswith(".npz")})
+    evidence = f"{plan.kept:,} ids kept, {plan.new:,} new, {plan.rows_after:,} rows"
+    return judge(offenders, f"{evidence}; weights in {', '.join(files) or 'no file'}")
+
+
+def _plan(subject: Subject) -> Iterator[str]:
+    plan, table = subject.plan, subject.table
+    yield from _compare("tokens", plan.tokens, "the tokenizer", len(table))
+    yield from _compare("roles", dict(plan.roles), "the tokenizer", dict(table.roles))
+    if subject.base_directory is not None:
+        yield from _compare("kept ids", plan.kept, "the base's tokenizer", len(subject.base_segmenter.tokens))
+    if subject.base_checkpoint is not None and not subject.is_tokenizer_only:
+        yield from _compare("rows before", plan.rows_before, "the base", subject.base_checkpoint.rows)
+    if not subject.is_tokenizer_only:
+        yield from _compare("rows after", plan.rows_after, "the checkpoint", subject.checkpoint.rows)
+
+
+def _compare(what: str, said: object, where: str, found: object) -> Iterator[str]:
+    if said != found:
+        yield f"{what}: {FILE_NAME} says {said}, {where} {found}"
+
+
+def _rows(subject: Subject) -> Iterator[str]:
+    if subject.is_tokenizer_only:
+        return
+    yield from _compare("matrices", sorted(subject.manifest.rows), "a model has", ["bias", "head", "input"])
+    _ = subject.alignments  # raises where a file is missing, unreadable or of another shape
+
+
+def _token(subject: Subject, token: NewToken) -> Iterator[str]:
+    table, shown = subject.table, f"new token {token.id}"
+    yield from _compare(f"piece of {shown}", token.piece, "the tokenizer", table.pieces[token.id])
+    yield from _compare(f"text of {shown}", token.text, "the tokenizer", table.show(token.id))
+    if not all(0 <= part < token.id for part in token.parts):
+        yield f"{shown} is made of {token.parts}, which do not all come before it"
+    elif b"".join(table.surfaces[part] for part in token.parts) != table.surfaces[token.id]:
+        yield f"{shown} ({token.text}) is not {' and '.join(subject.show(part) for part in token.parts)}"

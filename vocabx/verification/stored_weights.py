@@ -1,0 +1,112 @@
+"""Stored weights: the new rows must follow from them, each matrix's from its own rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Bools, Ints, Matrix
+from vocabx.verification.finding import Outcome, failed, judge
+from vocabx.verification.subject import Subject
+from vocabx.verification.vocabulary_rows import VocabularyRows
+
+__all__ = ["check_applied", "check_convex", "check_head"]
+
+SAMPLED_ROWS = 256
+
+
+def _stored(alignment: Alignment, source: Matrix) -> Matrix:
+    """Make the rows and store them in the source's type, as an extension does."""
+    with np.errstate(over="ignore"):
+        return alignment.apply(source).astype(source.dtype)
+
+
+def _same_bits(left: Matrix, right: Matrix) -> Bools:
+    """Mark the rows that are equal to the bit, shape (N,)."""
+    views = (np.ascontiguousarray(rows).view(np.uint8) for rows in (left, right))
+    return np.asarray(np.equal(*views).all(axis=1))
+
+
+def _select(alignment: Alignment, rows: Ints) -> Alignment:
+    return Alignment(
+        weights=alignment.weights[rows],
+        shared=alignment.shared,
+        shared_weights=alignment.shared_weights[rows],
+        origins=alignment.origins[rows],
+        evidence=alignment.evidence[rows],
+    )
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Some rows of an untied head, made again of head rows and of input rows."""
+
+    ids: Ints
+    as_head: Bools
+    as_input: Bools
+
+
+def check_head(subject: Subject) -> Outcome:
+    """Make a sample of head rows again from both matrices; where the results differ, only the head's may fit."""
+    sample = _sample(subject)
+    wrong = np.flatnonzero(~sample.as_head)
+    evidence = f"of {len(sample.ids):,} sampled rows {int(sample.as_head.sum()):,} are made of head rows and "
+    evidence += f"{int(sample.as_input.sum()):,} of input rows"
+    return judge([subject.show(int(sample.ids[row])) for row in wrong], evidence)
+
+
+def _sample(subject: Subject) -> _Sample:
+    tensors = {tensor.role: tensor for tensor in subject.vocabulary_rows}
+    head, source = tensors["head"], tensors["input"].source
+    count = min(SAMPLED_ROWS, subject.plan.new)
+    rows = np.linspace(0, subject.plan.new - 1, count).astype(np.int64)
+    found, alignment = np.asarray(head.new[rows]), _select(subject.alignments["head"], rows)
+    from_head = _stored(alignment, head.source)
+    as_head = _same_bits(found, from_head)
+    if source.shape[1] != head.source.shape[1] or source.dtype != head.source.dtype:
+        return _Sample(subject.plan.kept + rows, as_head, np.zeros(count, np.bool_))
+    from_input = _stored(alignment, source)
+    return _Sample(
+        subject.plan.kept + rows, as_head, _same_bits(found, from_input) & ~_same_bits(from_head, from_input)
+    )
+
+
+def check_applied(subject: Subject) -> Outcome:
+    """Make every new row again and compare it to the bit."""
+    offenders, evidence = list[str](), list[str]()
+    for tensor in subject.vocabulary_rows:
+        if tensor.alignment is None:
+            evidence.append(f"{tensor.name}: drawn")
+            continue
+        wrong = _wrong_rows(tensor, tensor.alignment)
+        offenders += [f"{tensor.name}, row {subject.show(row)}" for row in wrong]
+        evidence.append(f"{tensor.name}: {subject.plan.new - len(wrong):,} of {subject.plan.new:,}")
+    return judge(offenders, "the same are " + "; ".join(evidence))
+
+
+def _wrong_rows(tensor: VocabularyRows, alignment: Alignment) -> list[int]:
+    wrong, start = list[int](), 0
+    for block in alignment.blocks(tensor.source):
+        with np.errstate(over="ignore"):
+            expected = block.astype(tensor.source.dtype)
+        same = _same_bits(np.asarray(tensor.new[start : start + len(block)]), expected)
+        wrong += (tensor.plan.kept + start + np.flatnonzero(~same)).tolist()
+        start += len(block)
+    return wrong
+
+
+def check_convex(subject: Subject) -> Outcome:
+    """Every stored row must be non-negative and sum to 1; a method that promises it must store weights."""
+    missing = sorted({"input", "head", "bias"} - subject.alignments.keys())
+    if missing:
+        return failed(f"the method promises convex rows and stores no weights for {', '.join(missing)}")
+    offenders = [
+        f"{role}, row {subject.show(subject.plan.kept + row)}"
+        for role, alignment in subject.alignments.items()
+        for row in np.flatnonzero(~alignment.is_convex).tolist()
+    ]
+    supports = np.concatenate([alignment.effective_support for alignment in subject.alignments.values()])
+    evidence = f"{len(offenders):,} rows of {subject.plan.new:,} are not"
+    return judge(offenders, f"{evidence}; a row rests on {float(np.median(supports)):.3g} source rows (median)")
