@@ -222,22 +222,35 @@ class _Search:
 
     def _select(self, learned: LearnedMerges, banned: set[str]) -> tuple[LearnedMerges, Selection]:
         while True:
-            selection = select(
-                self.source.tokens,
-                self.source.family,
-                learned.merges,
-                size=self.options.size,
-                longest=self.options.longest,
-                banned=banned,
-            )
+            selection = self._choose(learned, banned, self.options.size)
             if len(selection.pieces) == self.options.size:
                 return learned, selection
             if learned.is_exhausted:
-                raise TokenizerError(
-                    f"The corpus gives {len(selection.pieces):,} new tokens, not {self.options.size:,}. Ask for fewer, "
-                    f"add text, or lower the minimum frequency (now {self.options.minimum_frequency})."
+                raise self._too_few(
+                    len(selection.pieces), len(self._choose(learned, banned, len(learned.merges)).pieces)
                 )
             learned = self._learn(2 * len(learned.merges))
+
+    def _choose(self, learned: LearnedMerges, banned: set[str], size: int) -> Selection:
+        return select(
+            self.source.tokens,
+            self.source.family,
+            learned.merges,
+            size=size,
+            longest=self.options.longest,
+            banned=banned,
+        )
+
+    def _too_few(self, chosen: int, available: int) -> TokenizerError:
+        if available > self.options.size:
+            return TokenizerError(
+                f"No choice of new tokens from this corpus makes exactly {self.options.size:,}, because characters "
+                f"come with their parts. Ask for {chosen:,}, or for a few more."
+            )
+        return TokenizerError(
+            f"The corpus gives {available:,} new tokens, not {self.options.size:,}. Ask for fewer, add text, or lower "
+            f"the minimum frequency (now {self.options.minimum_frequency})."
+        )
 
     def _guard(
         self, extended: FastSegmenter, selection: Selection, word_ids: Ragged

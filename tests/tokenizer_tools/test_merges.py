@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def cut(encoded: EncodedWords, only_new: bool) -> list[tuple[list[tuple[int, ...
 def count_pairs(parts: Iterable[tuple[Sequence[tuple[int, ...]], int]]) -> Counter[tuple[tuple[int, ...], ...]]:
     counts: Counter[tuple[tuple[int, ...], ...]] = Counter()
     for part, count in parts:
-        for pair in zip(part, part[1:], strict=False):
+        for pair in pairwise(part):
             counts[pair] += count
     return counts
 

@@ -113,7 +113,7 @@ LEARNED = learn_merges(
 )
 
 
-@pytest.mark.parametrize("size", [1, 7, 100])
+@pytest.mark.parametrize("size", [2, 7, 100])
 def test_the_size_is_met_exactly_where_the_merges_allow_it(size: int) -> None:
     selection = select(byte_level().tokens, Family.BYTE_LEVEL, LEARNED.merges, size=size, longest=16)
     assert len(selection.pieces) == size

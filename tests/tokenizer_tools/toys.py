@@ -57,7 +57,8 @@ def invented(lines: int = 300, seed: int = 1) -> tuple[str, ...]:
     """Lines of a made-up language in Latin letters, of syllables that English has too."""
     rng = random.Random(seed)
     words = [
-        "".join(rng.choices(["ka", "re", "ni", "to", "wa", "in", "li", "mba"], k=rng.randint(2, 4))) for _ in "a" * 80
+        "".join(rng.choices(["ka", "re", "the", "to", "wa", "in", "ction", "mba"], k=rng.randint(2, 4)))
+        for _ in range(300)
     ]
     return tuple(" ".join(rng.choices(words, k=8)) for _ in range(lines))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
+from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.manifest import Manifest
 from vocabx.verification.finding import Finding, Status, Verification
@@ -19,8 +20,8 @@ MOST_LINES = 100_000
 
 
 def verify(
-    directory: Path,
-    base: Path | None = None,
+    directory: str | Path,
+    base: str | Path | None = None,
     corpus: Iterable[str] | None = None,
     after_training: bool = False,
     progress: Callable[[str], None] = lambda name: None,
@@ -29,10 +30,10 @@ def verify(
 
     Parameters
     ----------
-    directory : Path
+    directory : str or Path
         A model directory, or one that holds only an extended tokenizer.
-    base : Path, optional
-        The model it was made of. Checks that compare are not run without it.
+    base : str or Path, optional
+        The model it was made of, a directory or a hub id. Checks that compare are not run without it.
     corpus : iterable of str, optional
         Lines in the source language, by default the English sample that ships with vocabx.
     after_training : bool
@@ -43,12 +44,13 @@ def verify(
     Raises
     ------
     InputError
-        When there is no manifest to verify by, or when the base itself cannot be opened.
+        When there is no readable manifest to verify by, or when the base itself cannot be opened.
     """
     text = None if corpus is None else tuple(islice(corpus, MOST_LINES))
-    subject = Subject(directory, Manifest.load(directory), base, text, after_training)
-    if base is not None:
-        _check_base(subject, base)
+    own, original = Path(directory), None if base is None else resolve_model(base)
+    subject = Subject(own, Manifest.load(own), original, text, after_training)
+    if original is not None:
+        _check_base(subject, original)
     blamed: dict[str, str] = {}
     findings = []
     for check in CHECKS:
@@ -59,8 +61,6 @@ def verify(
 
 def _check_base(subject: Subject, base: Path) -> None:
     """Open the base first, so that its faults are not reported as the directory's."""
-    if not base.is_dir():
-        raise InputError(f"There is no base directory {base}.")
     if subject.directory.resolve() == base.resolve():
         raise InputError(f"{base} cannot be verified against itself.")
     _ = subject.base_segmenter, subject.base_checkpoint

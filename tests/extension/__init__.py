@@ -1,0 +1,1 @@
+"""Tests of whole extensions: a model directory, or a loaded model, and text."""

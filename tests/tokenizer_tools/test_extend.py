@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import texts
+from tests.tokenizer_tools.toys import (
+    ALPHABET,
+    byte_level,
+    english,
+    invented,
+    korean,
+    llama3_like,
+    metaspace,
+    of_merges,
+    unigram,
+    wordpiece,
+)
+from vocabx.core.errors import InputError, TokenizerError, UnknownNameError
+from vocabx.core.tokens import TokenKind
+from vocabx.tokenizer_tools.extend import ANY_SCRIPT, ExtendedTokenizer, ExtensionOptions, extend_tokenizer
+from vocabx.tokenizer_tools.read import FastSegmenter
+from vocabx.tokenizer_tools.surfaces import Family, surface_to_piece
+
+BASES = {"byte-level": byte_level, "like Llama 3": llama3_like}
+
+
+@cache
+def extended(base: str, language: str = "Korean") -> ExtendedTokenizer:
+    lines = korean() if language == "Korean" else invented()
+    options = ExtensionOptions(size=200, minimum_frequency=2)
+    return extend_tokenizer(BASES[base](), [lines[:100], lines[100:]], english(), options)
+
+
+@pytest.fixture(scope="module", params=[(base, language) for base in BASES for language in ("Korean", "invented")])
+def result(request: pytest.FixtureRequest) -> ExtendedTokenizer:
+    return extended(*request.param)
+
+
+def test_every_new_token_of_whole_characters_has_a_text_that_produces_it(result: ExtendedTokenizer) -> None:
+    whole = {
+        result.first_new + i
+        for i, piece in enumerate(result.selection.pieces)
+        if piece not in result.selection.needed_by
+    }
+    assert set(result.witnesses) == whole
+    for token, text in result.witnesses.items():
+        assert token in result.segmenter.backend.encode(text, add_special_tokens=False).ids
+
+
+def test_every_other_new_token_names_a_whole_one_that_is_made_of_it(result: ExtendedTokenizer) -> None:
+    def tree(piece: str) -> set[str]:
+        merge = result.selection.parts.get(piece)
+        return {piece} | (tree(merge.left) | tree(merge.right) if merge else set())
+
+    for piece, whole in result.selection.needed_by.items():
+        assert whole in result.selection.pieces
+        assert whole not in result.selection.needed_by
+        assert piece in tree(whole)
+
+
+def test_new_ids_follow_the_old_ones_in_the_order_of_the_pieces(result: ExtendedTokenizer) -> None:
+    old, new = result.source.tokens, result.segmenter.tokens
+    assert new.pieces[: len(old)] == old.pieces
+    assert new.surfaces[: len(old)] == old.surfaces
+    assert new.kinds[: len(old)].tolist() == old.kinds.tolist()
+    assert new.pieces[len(old) :] == result.selection.pieces == result.new_tokens.pieces
+    assert len(new) == len(old) + 200
+    assert (new.kinds[len(old) :] == TokenKind.NORMAL).all()
+    assert len(set(new.surfaces[len(old) :])) == 200
+    assert not set(new.surfaces[len(old) :]) & {s for s, text in zip(old.surfaces, old.is_text, strict=True) if text}
+    assert new.roles == old.roles
+
+
+def test_source_lines_keep_their_ids_within_the_limit(result: ExtendedTokenizer) -> None:
+    lines = english()
+    before, after = result.source.encode(lines), result.segmenter.encode(lines)
+    changed = sum(a != b for a, b in zip(before, after, strict=True))
+    assert changed == result.changed_lines <= result.source_change_limit * len(lines)
+
+
+def test_target_lines_take_fewer_tokens(result: ExtendedTokenizer) -> None:
+    lines = korean() if result.scripts else invented()
+    before, after = (sum(map(len, segmenter.encode(lines))) for segmenter in (result.source, result.segmenter))
+    assert after < 0.8 * before
+
+
+def decode(segmenter: FastSegmenter, line: str) -> str:
+    return segmenter.backend.decode(segmenter.encode([line])[0], skip_special_tokens=False)
+
+
+@given(line=st.one_of(texts, st.text(), st.sampled_from(korean())))
+def test_text_that_round_trips_with_the_base_still_does(result: ExtendedTokenizer, line: str) -> None:
+    assert decode(result.segmenter, line) == decode(result.source, line)
+    if result.source is byte_level():
+        assert decode(result.segmenter, line) == line
+
+
+@given(line=texts)
+def test_new_text_follows_the_law_of_surfaces(result: ExtendedTokenizer, line: str) -> None:
+    segmentation = result.segmenter.segment_lines([line])
+    assert b"".join(result.segmenter.tokens.surfaces[i] for i in segmentation.ids[0]) == segmentation.texts[0]
+    assert segmentation.texts == result.source.segment_lines([line]).texts
+
+
+def test_added_tokens_outside_the_model_keep_their_ids_and_places() -> None:
+    result = extended("like Llama 3")
+    old, new = (json.loads(s.backend.to_str()) for s in (result.source, result.segmenter))
+    assert new["added_tokens"] == old["added_tokens"]
+    assert {name: stage for name, stage in new.items() if name != "model"} == {
+        name: stage for name, stage in old.items() if name != "model"
+    }
+    line = "<|begin|>한국어<think>    한국<|end|>"
+    ids = result.segmenter.encode([line])[0]
+    for added in old["added_tokens"]:
+        assert result.segmenter.backend.token_to_id(added["content"]) == added["id"]
+        assert (added["id"] in ids) == (added["content"] in line)
+    assert result.segmenter.backend.encode("한국").ids[0] == result.source.roles["bos"]
+
+
+def test_new_tokens_of_a_new_script_all_hold_it() -> None:
+    result = extended("byte-level")
+    assert result.scripts == ("Hangul",)
+    whole = [s.decode() for s, ok in zip(result.new_tokens.surfaces, result.new_tokens.is_complete, strict=True) if ok]
+    assert all(any("가" <= character <= "힣" for character in text) for text in whole)
+    assert max(map(len, whole)) <= 16
+
+
+def test_any_script_may_be_asked_for() -> None:
+    options = ExtensionOptions(size=100, minimum_frequency=2, scripts=(ANY_SCRIPT,), source_change_limit=1.0)
+    result = extend_tokenizer(byte_level(), [[*korean()[:100], *invented()]], english(), options)
+    texts = [s.decode(errors="ignore") for s in result.new_tokens.surfaces]
+    assert result.scripts == ()
+    assert any("가" <= max(text, default="") <= "힣" for text in texts)
+    assert any(text.strip().isascii() and text for text in texts)
+
+
+def test_the_longest_token_has_as_many_characters_as_allowed() -> None:
+    options = ExtensionOptions(size=100, minimum_frequency=2, longest=2)
+    result = extend_tokenizer(byte_level(), [korean()], english(), options)
+    assert (
+        max(
+            len(s.decode())
+            for s, ok in zip(result.new_tokens.surfaces, result.new_tokens.is_complete, strict=True)
+            if ok
+        )
+        == 2
+    )
+
+
+def test_a_corpus_that_gives_too_few_tokens_is_an_error_that_says_how_many() -> None:
+    base = of_merges()
+    message = (
+        r"The corpus gives 2 new tokens, not 3\. Ask for fewer, add text, or lower the minimum frequency \(now 5\)\."
+    )
+    with pytest.raises(TokenizerError, match=message):
+        extend_tokenizer(base, [["xyz"] * 9], ["abc"], ExtensionOptions(size=3))
+    assert len(extend_tokenizer(base, [["xyz"] * 9], ["abc"], ExtensionOptions(size=2)).new_tokens) == 2
+
+
+def test_a_size_between_two_whole_characters_is_an_error_that_says_so() -> None:
+    base, message = (
+        of_merges(),
+        r"No choice of new tokens from this corpus makes exactly 3.* Ask for 2, or for a few more\.",
+    )
+    with pytest.raises(TokenizerError, match=message):
+        extend_tokenizer(base, [["가"] * 9 + ["나"] * 9], ["abc"], ExtensionOptions(size=3))
+    for size in (2, 4):
+        result = extend_tokenizer(base, [["가"] * 9 + ["나"] * 9], ["abc"], ExtensionOptions(size=size))
+        assert len(result.new_tokens) == size
+
+
+def test_text_that_the_base_cannot_spell_is_not_learned_from() -> None:
+    bell = surface_to_piece(b"\x07", Family.BYTE_LEVEL)
+    base = of_merges(alphabet=[character for character in ALPHABET if character != bell])
+    lines = ["\x07 가나다 x\x07", "가나"] * 9
+    result = extend_tokenizer(base, [lines], english(), ExtensionOptions(size=6, scripts=("Hangul",)))
+    assert len(result.new_tokens) == 6
+    assert not any(b"\x07" in surface for surface in result.new_tokens.surfaces)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, r"number of new tokens must be at least 1, got 0\."),
+        ({"size": 1, "longest": 0}, r"longest token and the minimum frequency must be at least 1\."),
+        ({"size": 1, "minimum_frequency": 0}, r"longest token and the minimum frequency must be at least 1\."),
+        ({"size": 1, "source_change_limit": 1.5}, r"is a share from 0 to 1, got 1\.5\."),
+        ({"size": 1, "source_change_limit": -0.1}, r"is a share from 0 to 1, got -0\.1\."),
+        ({"size": 1, "source_change_limit": float("nan")}, r"is a share from 0 to 1, got nan\."),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ExtensionOptions(**options)
+
+
+@pytest.mark.parametrize("scripts", [("hangul",), ("Hangul", ANY_SCRIPT)])
+def test_an_unknown_script_is_refused_before_any_work(scripts: tuple[str, ...]) -> None:
+    with pytest.raises(UnknownNameError, match="There is no script called"):
+        ExtensionOptions(size=1, scripts=scripts)
+
+
+@pytest.mark.parametrize("base", [metaspace(), unigram(), wordpiece()], ids=lambda base: base.family.value)
+def test_other_families_are_refused_with_a_sentence(base: FastSegmenter) -> None:
+    with pytest.raises(TokenizerError, match=f"The base has a {base.family.value} tokenizer; only byte-level BPE"):
+        extend_tokenizer(base, [korean()], english(), ExtensionOptions(size=9))
+
+
+def test_progress_is_told_in_words() -> None:
+    told: list[str] = []
+    options = ExtensionOptions(size=20, minimum_frequency=2)
+    extend_tokenizer(byte_level(), [korean()[:100]], english(), options, progress=told.append)
+    assert told[0] == "counting words: 100 lines"
+    assert told[1].startswith("learning 87 merges from ")
+    assert told[2] == "testing 20 new tokens, 0 dropped so far"
+
+
+SCRIPT = """
+import hashlib
+from tests.tokenizer_tools.test_extend import extended
+for base in ("byte-level", "like Llama 3"):
+    for language in ("Korean", "invented"):
+        result = extended(base, language)
+        print(hashlib.sha256(result.segmenter.backend.to_str().encode()).hexdigest(), ascii(result.witnesses))
+        print(ascii(result.tradeoffs), result.changed_lines)
+"""
+
+
+def run(seed: str) -> Sequence[str]:
+    environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, check=True, text=True)
+    return done.stdout.splitlines()
+
+
+def test_two_processes_write_the_same_bytes() -> None:
+    first = run("1")
+    assert len(first) == 8
+    assert first == run("2")
