@@ -49,6 +49,13 @@ class Constituents:
     Each row is convex. The bytes are segmented, never the tokenizer's own spelling of them, and no dummy prefix is
     added; published scripts feed the spelling to the tokenizer as if it were text. Pieces whose row is unusable are
     left out and the rest share their weight; a token with no piece left gets the mean of the usable rows.
+
+    Examples
+    --------
+    >>> Constituents("frist")
+    Traceback (most recent call last):
+        ...
+    vocabx.core.errors.UnknownNameError: There is no weighting called 'frist'. Did you mean 'first'? ...
     """
 
     weighting: str = "uniform"
@@ -60,15 +67,16 @@ class Constituents:
     def align(self, source: Segmenter, new: TokenTable, usable: Bools) -> Alignment:
         """Return the weights of N new tokens over the S source tokens; evidence counts the pieces."""
         pieces = _keep(source.segment_surfaces(new), usable)
-        left = np.arange(len(pieces.values)) - pieces.starts[:-1].repeat(pieces.lengths)
-        right = pieces.lengths.repeat(pieces.lengths) - 1 - left
+        counts = pieces.lengths  # taken here, because the sparse matrix drops its zeros within `pieces.starts`
+        left = np.arange(len(pieces.values)) - pieces.starts[:-1].repeat(counts)
+        right = counts.repeat(counts) - 1 - left
         weights = WEIGHTINGS[self.weighting](left, right, source.tokens.surface_lengths[pieces.values])
         totals = np.bincount(pieces.row_of_value, weights=weights, minlength=len(pieces))
         matrix = csr_array(
             (weights / totals[pieces.row_of_value], pieces.values, pieces.starts), shape=(len(new), len(source.tokens))
         )
         matrix.eliminate_zeros()
-        return mean_where_empty(matrix, pieces.lengths, usable)
+        return mean_where_empty(matrix, counts, usable)
 
 
 def _keep(pieces: Ragged, usable: Bools) -> Ragged:

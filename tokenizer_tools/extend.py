@@ -143,29 +143,37 @@ def extend_tokenizer(
         source, batches, compose=options.compose, progress=lambda lines: progress(f"counting words: {lines:,} lines")
     )
     sample_lines = list(source_lines)
-    scripts = options.scripts if options.scripts is not None else _new_scripts(words, sample_lines)
-    scripts = () if scripts == (ANY_SCRIPT,) else scripts
+    scripts, foreign = _choose_scripts(options.scripts, words, sample_lines)
     limit = options.source_change_limit
     search = _Search(
         source=source,
         encoded=encode_words(source, words, scripts),
-        sample=read_sample(source, sample_lines, scripts),
+        sample=read_sample(source, sample_lines, foreign),
         scripts=scripts,
         options=options,
-        limit=limit if limit is not None else (0.0 if scripts else 0.005),
+        limit=limit if limit is not None else (0.0 if foreign and foreign == scripts else 0.005),
         progress=progress,
     )
     return search.run()
 
 
-def _new_scripts(words: CountedWords, sample_lines: Sequence[str]) -> tuple[str, ...]:
-    """Return the scripts that the corpus uses and the sample does not."""
-    characters: Counter[str] = Counter()
-    for word, count in zip(words.words, words.counts.tolist(), strict=True):
-        for character in word_text(word):
-            characters[character] += count
-    used = {script for script, share in script_shares("".join(sample_lines)).items() if share >= USED_SHARE}
-    return tuple(s for s, share in script_shares(characters).items() if share >= USED_SHARE and s not in used)
+def _choose_scripts(
+    wanted: tuple[str, ...] | None, words: CountedWords, sample_lines: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the scripts to learn, none for any, and those of them that the sample does not use."""
+    known = _used_scripts("".join(sample_lines))
+    if wanted is None:
+        characters: Counter[str] = Counter()
+        for word, count in zip(words.words, words.counts.tolist(), strict=True):
+            for character in word_text(word):
+                characters[character] += count
+        wanted = tuple(script for script in _used_scripts(characters) if script not in known)
+    scripts = () if wanted == (ANY_SCRIPT,) else wanted
+    return scripts, tuple(script for script in scripts if script not in known)
+
+
+def _used_scripts(characters: Mapping[str, int] | str) -> list[str]:
+    return [script for script, share in script_shares(characters).items() if share >= USED_SHARE]
 
 
 @dataclass

@@ -27,8 +27,8 @@ class SourceSample:
     Attributes
     ----------
     words : tuple of str
-        Native words without characters of the new scripts: a source-language line that quotes the new language is
-        meant to change there.
+        Native words without characters of scripts that are foreign to the source language: a line that quotes the
+        new language is meant to change there.
     lines : csr_array, shape (lines, words)
         Non-zero where a line holds a word.
     """
@@ -102,8 +102,8 @@ class Fires:
         return rows
 
 
-def read_sample(segmenter: FastSegmenter, lines: Iterable[str], new_scripts: Sequence[str]) -> SourceSample:
-    """Split source-language lines into distinct words and leave out the words of the new scripts."""
+def read_sample(segmenter: FastSegmenter, lines: Iterable[str], foreign: Sequence[str]) -> SourceSample:
+    """Split source-language lines into distinct words and leave out the words of foreign scripts."""
     number_of: dict[str, int] = {}
     split = segmenter.plain_words
     rows = [[number_of.setdefault(word, len(number_of)) for word in split(line)] for line in lines]
@@ -111,7 +111,7 @@ def read_sample(segmenter: FastSegmenter, lines: Iterable[str], new_scripts: Seq
     ones = np.ones(len(ragged.values), np.int64)
     incidence = csr_array((ones, ragged.values, ragged.starts), shape=(len(rows), len(number_of)))
     words = tuple(number_of)
-    kept = np.flatnonzero(~holds_scripts(words, new_scripts))
+    kept = np.flatnonzero(~holds_scripts(words, foreign))
     return SourceSample(tuple(words[i] for i in kept), csr_array(incidence.tocsc()[:, kept].tocsr()))
 
 

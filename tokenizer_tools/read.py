@@ -135,18 +135,23 @@ class FastSegmenter:
         return [token for token in ids if token is not None]
 
     def _wordpiece(self, surface: bytes, initial: bool) -> list[int]:
+        """Segment each word of the surface, the first one at the start of a word or inside it; none if one fails."""
+        if not is_complete_utf8(surface):
+            return []
+        words = [self._wordpiece_word(word, initial or i > 0) for i, word in enumerate(surface.decode().split())]
+        return [token for word in words for token in word] if all(words) else []
+
+    def _wordpiece_word(self, text: str, initial: bool) -> list[int]:
         """Take the longest piece first, as WordPiece does, but allow a start inside a word."""
-        text, ids = surface.decode(errors="replace"), list[int]()
+        ids = list[int]()
         while text:
             prefix = CONTINUATION if ids or not initial else ""
-            ends = range(len(text), 0, -1)
-            found = next(
-                ((end, i) for end in ends if (i := self.backend.token_to_id(prefix + text[:end])) is not None), None
-            )
-            if found is None:
+            found = ((end, self.backend.token_to_id(prefix + text[:end])) for end in range(len(text), 0, -1))
+            end, token = next((pair for pair in found if pair[1] is not None), (0, None))
+            if token is None:
                 return []
-            ids.append(found[1])
-            text = text[found[0] :]
+            ids.append(token)
+            text = text[end:]
         return ids
 
 

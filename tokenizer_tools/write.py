@@ -20,7 +20,7 @@ TOKENIZER_FILES = frozenset(
 )
 """Everything that a tokenizer may consist of. What is not written anew or copied would be stale."""
 
-COPIED = ("special_tokens_map.json", "chat_template.jinja", "chat_template.json")
+COPIED = ("special_tokens_map.json", "chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
 CLASS = "PreTrainedTokenizerFast"  # any other class may rebuild the pipeline and ignore tokenizer.json
 DROPPED_SETTINGS = ("auto_map", "tokenizer_file", "vocab_file", "merges_file", "is_local", "local_files_only")
 
@@ -33,13 +33,15 @@ def write_tokenizer(segmenter: FastSegmenter, base: Path, out: Path) -> None:
     for role, token in segmenter.roles.items():
         settings.setdefault(f"{role}_token", segmenter.tokens.pieces[token])
     settings["tokenizer_class"] = CLASS
-    segmenter.backend.save(str(out / "tokenizer.json"), pretty=True)
+    # Not `backend.save`: what it raises on a full disk is no OSError.
+    (out / "tokenizer.json").write_text(segmenter.backend.to_str(pretty=True), encoding="utf-8")
     (out / "tokenizer_config.json").write_text(
         json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
-    for name in COPIED:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, out / name)
+    for file in (file for pattern in COPIED for file in sorted(base.glob(pattern))):
+        target = out / file.relative_to(base)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
 
 
 def check_reopened(directory: Path, expected: FastSegmenter, probes: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,6 +22,8 @@ __all__ = ["main"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+TERMINATED = 128 + signal.SIGTERM
+
 
 class _Group(click.Group):
     """Prints a VocabxError as one sentence; every other exception is a bug and keeps its traceback."""
@@ -33,6 +36,10 @@ class _Group(click.Group):
         except KeyboardInterrupt as interrupt:
             click.echo("\nInterrupted. Nothing was written.", err=True)
             raise SystemExit(130) from interrupt
+        except SystemExit as stop:
+            if stop.code == TERMINATED:
+                click.echo("Terminated. Nothing was written.", err=True)
+            raise
 
 
 def _stages() -> Stages:
@@ -134,12 +141,19 @@ def main() -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes every draw.")
 @click.option("--pad-to-multiple", type=int, help="Pad the matrices to a multiple of this many rows.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory to write.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing; needs no --out.")
 @force_option
 @as_json_option
 def extend(
-    model: str, corpus: Sequence[str], size: int, out: Path, dry_run: bool, force: bool, as_json: bool, **options: Any
+    model: str,
+    corpus: Sequence[str],
+    size: int,
+    out: Path | None,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Write MODEL, a directory or hub id, with a vocabulary extended from text."""
     from vocabx.directories import extend, plan_extension
@@ -148,6 +162,8 @@ def extend(
     stages, settings = _stages(), _settings(options)
     if dry_run:
         extension, _ = plan_extension(model, Request(corpus, size, **settings), stages)
+    elif out is None:
+        raise click.UsageError("Name the directory to write with --out, or use --dry-run.")
     else:
         extension = extend(model, corpus, out, size=size, force=force, stages=stages, **settings)
     _print(extension.report(stages), as_json)
@@ -215,7 +231,7 @@ def tokenizer_audit(models: Sequence[str], texts: Sequence[str], text_field: str
     help="Source-language text whose ids must hold. Default: an English sample.",
 )
 @click.option("--after-training", is_flag=True, help="Skip what training is meant to change.")
-@click.option("--strict", is_flag=True, help="Fail when a check could not run.")
+@click.option("--strict", is_flag=True, help="Fail also when a check lacks what it needs.")
 @as_json_option
 def verify(
     directory: Path, base: str | None, corpus: Sequence[str], after_training: bool, strict: bool, as_json: bool

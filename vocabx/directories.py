@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from vocabx.checkpoint import Checkpoint, bytes_to_write, open_checkpoint, staged_directory, write_checkpoint
+from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.embeddings import Embeddings
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
@@ -21,6 +22,9 @@ __all__ = ["extend", "extend_tokenizer_only", "plan_extension", "write_extension
 
 CARRIED_SUFFIXES = (".json", ".jinja")
 CARRIED_NAMES = ("LICENSE", "NOTICE")
+WRITTEN = TOKENIZER_FILES | {FILE_NAME}
+MODEL_SETTINGS = (CONFIG, GENERATION_CONFIG)
+"""Written by the checkpoint, config.json last of all: with it there, what a crash leaves behind might load."""
 
 
 def extend(
@@ -138,7 +142,7 @@ def _carry(base: Path, out: Path) -> None:
     for file in sorted(base.rglob("*")):
         path = file.relative_to(base)
         is_setting = file.suffix in CARRIED_SUFFIXES or file.name.startswith(CARRIED_NAMES)
-        is_written = file.name in TOKENIZER_FILES or file.name == FILE_NAME or file.name.endswith(".index.json")
+        is_written = file.name in WRITTEN or file.name.endswith(".index.json") or str(path) in MODEL_SETTINGS
         is_hidden = any(part.startswith(".") for part in path.parts)
         if file.is_file() and is_setting and not is_written and not is_hidden:
             (out / path).parent.mkdir(parents=True, exist_ok=True)

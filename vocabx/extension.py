@@ -152,7 +152,7 @@ def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[
         "source_change_limit": tokenizer.source_change_limit,
         "sample_lines": tokenizer.sample_lines,
         "changed_lines": tokenizer.changed_lines,
-        "options": asdict(request.options),
+        "options": {**asdict(request.options), "scripts": None if request.scripts is None else list(request.scripts)},
         "tradeoffs": [asdict(row) for row in tokenizer.tradeoffs],
     }
 

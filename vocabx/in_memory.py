@@ -13,6 +13,7 @@ from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import CheckpointError, MissingExtraError, TokenizerError
 from vocabx.core.initialization import RowRule
 from vocabx.core.plan import Plan
+from vocabx.directories import base_name
 from vocabx.extension import Extension, prepare
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
@@ -64,9 +65,11 @@ def extend_model(
     request = Request(corpus, size, **settings)
     input_weight = model.get_input_embeddings().weight
     base = Embeddings(source.tokens, _to_numpy(input_weight))
-    extension = prepare(base, source, model.name_or_path or type(model).__name__, request, stages or Stages())
-    _resize(model, extension)
-    return _with_backend(tokenizer, extension.tokenizer.segmenter), extension
+    name = base_name(model.name_or_path or type(model).__name__)
+    extension = prepare(base, source, name, request, stages or Stages())
+    extended = _with_backend(tokenizer, extension)
+    _resize(model, extension)  # last, so that an error leaves the model as it was
+    return extended, extension
 
 
 def _resize(model: PreTrainedModel, extension: Extension) -> None:
@@ -91,9 +94,14 @@ def _resize(model: PreTrainedModel, extension: Extension) -> None:
 def _rows(weight: torch.Tensor, rule: RowRule, extension: Extension) -> Matrix:
     """Return the rows from the first new id on, padding included, in the matrix's own type."""
     source = _to_numpy(weight)[: extension.plan.kept]
-    blocks = [block.astype(source.dtype) for block in rule.blocks(source)]
-    mean = extension.padding.apply(source).astype(source.dtype)
-    rows: Matrix = np.concatenate([*blocks, np.repeat(mean, len(extension.plan.padding), axis=0)])
+    mean = np.repeat(extension.padding.apply(source), len(extension.plan.padding), axis=0)
+    with np.errstate(over="ignore"):
+        rows: Matrix = np.concatenate([block.astype(source.dtype) for block in (*rule.blocks(source), mean)])
+    if not np.isfinite(rows).all():
+        raise CheckpointError(
+            f"A new row is not finite when stored as {weight.dtype}. Use another method, or load the model in a wider "
+            "type."
+        )
     return rows
 
 
@@ -131,7 +139,7 @@ def _suppress_padding(model: PreTrainedModel, plan: Plan) -> None:
     config.suppress_tokens = sorted({*kept, *plan.padding}) or None
 
 
-def _with_backend(tokenizer: PreTrainedTokenizerBase, segmenter: FastSegmenter) -> PreTrainedTokenizerBase:
+def _with_backend(tokenizer: PreTrainedTokenizerBase, extension: Extension) -> PreTrainedTokenizerBase:
     """Make a tokenizer with the extended pipeline and the settings of the given one."""
     from tempfile import TemporaryDirectory
 
@@ -141,6 +149,6 @@ def _with_backend(tokenizer: PreTrainedTokenizerBase, segmenter: FastSegmenter) 
 
     with TemporaryDirectory() as base, TemporaryDirectory() as out:
         tokenizer.save_pretrained(base)
-        write_tokenizer(segmenter, Path(base), Path(out))
-        check_reopened(Path(out), segmenter, [])
+        write_tokenizer(extension.tokenizer.segmenter, Path(base), Path(out))
+        check_reopened(Path(out), extension.tokenizer.segmenter, extension.probes())
         return AutoTokenizer.from_pretrained(out)

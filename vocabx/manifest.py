@@ -96,7 +96,7 @@ class Manifest:
                 NewToken(**{**token, "parts": tuple(token["parts"])}) for token in content["new_tokens"]
             )
             return cls(**content)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is damaged: {error}.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TypedDict
 
@@ -102,6 +103,7 @@ class Request:
     def source_lines(self) -> Iterator[str]:
         """Stream the source-language sample."""
         if self.source_sample:
-            return Corpus.open(_patterns(self.source_sample), self.text_field).lines()
+            sample = Corpus.open(_patterns(self.source_sample), self.text_field)
+            return chain.from_iterable(sample.batches())  # unlike `lines`, they object to a text without a line
         text = files("vocabx").joinpath("samples/english.txt").read_text(encoding="utf-8")
         return (line for line in text.splitlines() if line.strip())

@@ -157,6 +157,14 @@ def test_the_longest_token_has_as_many_characters_as_allowed() -> None:
     )
 
 
+def test_more_merges_are_learned_when_the_first_ones_are_too_long() -> None:
+    told: list[str] = []
+    options = ExtensionOptions(size=100, minimum_frequency=2, longest=1)
+    result = extend_tokenizer(byte_level(), [korean()], english(), options, progress=told.append)
+    assert sum(message.startswith("learning") for message in told) > 1
+    assert len(result.new_tokens) == 100
+
+
 def test_a_corpus_that_gives_too_few_tokens_is_an_error_that_says_how_many() -> None:
     base = of_merges()
     message = (

@@ -30,7 +30,7 @@ def changed_lines(before: FastSegmenter, after: FastSegmenter, lines: Sequence[s
 
 
 @pytest.mark.parametrize("toy", ["byte-level", "like Llama 3"])
-@pytest.mark.parametrize("limit", [0.0, 0.005, 0.1, 1.0])
+@pytest.mark.parametrize("limit", [0.0, 0.005, 0.02, 0.1, 1.0])
 def test_the_lines_reported_as_changed_are_those_that_encode_otherwise(limit: float, toy: str) -> None:
     result = extended(limit, toy)
     assert result.scripts == ()
@@ -41,7 +41,7 @@ def test_the_lines_reported_as_changed_are_those_that_encode_otherwise(limit: fl
 
 
 def test_a_looser_limit_lets_more_lines_change() -> None:
-    changes = [extended(limit).changed_lines for limit in (0.0, 0.1, 1.0)]
+    changes = [extended(limit).changed_lines for limit in (0.0, 0.02, 1.0)]
     assert changes[0] == 0 < changes[1] < changes[2]
 
 
@@ -80,6 +80,17 @@ def test_words_of_the_new_script_are_set_aside() -> None:
     assert [word_text(word) for word in sample.words] == ["The", " word", " here"]
     assert sample.size == 3
     assert sample.lines.toarray().tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 1]]
+
+
+def test_a_script_that_the_source_language_uses_too_is_not_set_aside() -> None:
+    options = ExtensionOptions(size=120, minimum_frequency=2, scripts=("Latin",))
+    result = extend_tokenizer(byte_level(), [invented()], SAMPLE, options)
+    assert (result.scripts, result.source_change_limit) == (("Latin",), 0.005)
+    assert result.changed_lines == changed_lines(result.source, result.segmenter, SAMPLE) == 0
+    mixed = ExtensionOptions(size=120, minimum_frequency=2, scripts=("Hangul", "Latin"), source_change_limit=0.02)
+    result = extend_tokenizer(byte_level(), [[*invented(), *korean()[:50]]], [*SAMPLE, "한국어"], mixed)
+    unlike = [line for line in SAMPLE if result.source.encode([line]) != result.segmenter.encode([line])]
+    assert result.changed_lines == len(unlike) <= 3
 
 
 def test_a_word_counts_in_a_line_as_often_as_it_stands_there() -> None:

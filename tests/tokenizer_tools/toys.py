@@ -65,7 +65,8 @@ def invented(lines: int = 300, seed: int = 1) -> tuple[str, ...]:
 
 def with_roles(tokenizer: Tokenizer, **roles: str) -> FastSegmenter:
     """Read a pipeline whose roles are given by the pieces that have them."""
-    return FastSegmenter.from_backend(tokenizer, {role: tokenizer.token_to_id(piece) for role, piece in roles.items()})
+    vocabulary = tokenizer.get_vocab()
+    return FastSegmenter.from_backend(tokenizer, {role: vocabulary[piece] for role, piece in roles.items()})
 
 
 @cache

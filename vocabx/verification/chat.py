@@ -39,7 +39,7 @@ def check_chat_template(subject: Subject) -> Outcome:
     if not base.chat_template:
         return not_run("the base has no chat template")
     if not find_spec("jinja2"):
-        return not_run("jinja2 is not installed (pip install jinja2)")
+        return not_run("jinja2 is not installed (pip install jinja2)", is_open=True)
     if own.chat_template != base.chat_template:
         return failed("the chat template is not the base's" if own.chat_template else "the chat template is gone")
     try:

@@ -30,16 +30,22 @@ class Outcome:
     status: Status
     evidence: str
     details: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the check of that name found; `evidence` is the reason where it was not run."""
+    """What the check of that name found; `evidence` is the reason where it was not run.
+
+    A check that was not run is open when something is missing that could be given, such as the base. It is not open
+    when there is nothing to check, such as the head of a model that has none of its own.
+    """
 
     name: str
     status: Status
     evidence: str
     details: tuple[str, ...] = ()
+    is_open: bool = False
 
 
 def passed(evidence: str) -> Outcome:
@@ -47,9 +53,9 @@ def passed(evidence: str) -> Outcome:
     return Outcome(Status.PASS, evidence)
 
 
-def not_run(reason: str) -> Outcome:
-    """Report that there is nothing to check."""
-    return Outcome(Status.NOT_RUN, reason)
+def not_run(reason: str, is_open: bool = False) -> Outcome:
+    """Report that there is nothing to check, or that something is missing to check it with."""
+    return Outcome(Status.NOT_RUN, reason, is_open=is_open)
 
 
 def failed(evidence: str, offenders: Sequence[str] = ()) -> Outcome:
@@ -87,8 +93,8 @@ class Verification:
 
     @property
     def strict_passed(self) -> bool:
-        """Whether no check failed and each was run."""
-        return self.passed and not self.counts[Status.NOT_RUN]
+        """Whether no check failed and none is open."""
+        return self.passed and not any(finding.is_open for finding in self.findings)
 
     def to_report(self) -> Report:
         """Tabulate the findings, and the offenders where there are any."""

@@ -1,4 +1,7 @@
-"""What a check needs before it can run: each need says what is missing, or nothing."""
+"""What a check needs: each need says why the check cannot run, or nothing.
+
+The first group can be met by whoever runs it; the second says what kind of model there is something to check in.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,6 @@ def base(subject: Subject) -> str | None:
     return "no base was given to compare with" if subject.base_directory is None else None
 
 
-def weights(subject: Subject) -> str | None:
-    """Need a checkpoint, not only a tokenizer."""
-    return "the directory holds a tokenizer and no weights" if subject.is_tokenizer_only else None
-
-
 def base_weights(subject: Subject) -> str | None:
     """Need a base with its checkpoint."""
     if (missing := base(subject)) is not None:
@@ -34,16 +32,14 @@ def lines(subject: Subject) -> str | None:
     return None if subject.lines else "there is no source-language text"
 
 
-def alignment(subject: Subject) -> str | None:
-    """Need stored weights for at least one matrix."""
-    if subject.alignments:
-        return None
-    return f"the method {subject.manifest.method!r} draws its rows and stores no weights"
+def torch(subject: Subject) -> str | None:
+    """Need the optional library that runs the model."""
+    return None if find_spec("torch") else "torch is not installed (pip install 'vocabx[torch]')"
 
 
-def convex(subject: Subject) -> str | None:
-    """Need a method that promises convex rows."""
-    return None if subject.manifest.convex else f"the method {subject.manifest.method!r} does not promise convex rows"
+def weights(subject: Subject) -> str | None:
+    """Need a checkpoint, not only a tokenizer."""
+    return "the directory holds a tokenizer and no weights" if subject.is_tokenizer_only else None
 
 
 def head(subject: Subject) -> str | None:
@@ -54,9 +50,16 @@ def head(subject: Subject) -> str | None:
     return None if "head" in subject.alignments else f"the head's rows are drawn: {subject.manifest.rows.get('head')}"
 
 
-def torch(subject: Subject) -> str | None:
-    """Need the optional library that runs the model."""
-    return None if find_spec("torch") else "torch is not installed (pip install 'vocabx[torch]')"
+def alignment(subject: Subject) -> str | None:
+    """Need stored weights for at least one matrix."""
+    if subject.alignments:
+        return None
+    return f"the method {subject.manifest.method!r} draws its rows and stores no weights"
+
+
+def convex(subject: Subject) -> str | None:
+    """Need a method that promises convex rows."""
+    return None if subject.manifest.convex else f"the method {subject.manifest.method!r} does not promise convex rows"
 
 
 def untrained(subject: Subject) -> str | None:

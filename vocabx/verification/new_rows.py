@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from vocabx.core.alignment import Alignment
+from vocabx.core.alignment import Alignment, mean_over
 from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix, row_blocks
-from vocabx.core.errors import CheckpointError
 from vocabx.verification.finding import Outcome, judge
 from vocabx.verification.subject import Subject
 from vocabx.verification.vocabulary_rows import VocabularyRows
@@ -21,7 +20,7 @@ __all__ = ["check_distinct", "check_finite", "check_norms"]
 MOST_COLLAPSED = 0.01
 EQUAL_BY_DESIGN = frozenset({"mean"})
 SHORTEST, LONGEST = 0.1, 10.0
-"""How far outside the old rows' 1st to 99th percentile the median length of new rows may be."""
+"""How far below the old rows' 1st percentile, or above their 99th, the median length of new rows may be."""
 
 
 def check_finite(subject: Subject) -> Outcome:
@@ -89,18 +88,21 @@ def _spell(weights: csr_array, row: int) -> bytes:
 
 
 def check_norms(subject: Subject) -> Outcome:
-    """Compare the median length of new rows with the spread of the old rows that are in use."""
+    """Compare the median length of new rows with those of the old rows in use, and with that of their mean.
+
+    Means are shorter than what they are means of, so the mean row's own length bounds a sound method from below.
+    """
     offenders, evidence = list[str](), list[str]()
+    usable = np.flatnonzero(subject.usable)
+    mean = Alignment.build(mean_over(usable, subject.plan.kept))
     for tensor in _matrices(subject):
-        old = _norms(tensor.source)[subject.usable]
-        if not len(old) or not subject.plan.new:
-            raise CheckpointError(f"{tensor.name} has no old rows in use, or no new ones, to measure.")
-        low, high = np.percentile(old, [1, 99])
+        low, high = np.percentile(_norms(tensor.source)[usable], [1, 99])
+        shortest = float(_norms(mean.apply(tensor.source))[0])
         median = float(np.median(_norms(tensor.new)))
-        line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile)"
-        evidence.append(line)
-        if not SHORTEST * low <= median <= LONGEST * high:
-            offenders.append(line)
+        line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile), "
+        evidence.append(line + f"their mean {shortest:.4g}")
+        if not SHORTEST * min(low, shortest) <= median <= LONGEST * high:
+            offenders.append(f"{tensor.name}: {median:.4g}")
     return judge(offenders, "; ".join(evidence))
 
 

@@ -18,7 +18,7 @@ from vocabx.verification import (
     shapes,
     stored_weights,
 )
-from vocabx.verification.finding import Finding, Outcome, Status
+from vocabx.verification.finding import Finding, Outcome, not_run
 from vocabx.verification.needs import (
     Need,
     alignment,
@@ -38,26 +38,38 @@ __all__ = ["CHECKS", "Check"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check: a sentence that is true when it passes, the function, and what it needs."""
+    """A check: a sentence that is true when it passes, and the function that finds out.
+
+    `needs` must be given to run it; without them it stays open. `where` says in which models there is something to
+    check.
+    """
 
     name: str
     function: Callable[[Subject], Outcome]
     needs: tuple[Need, ...] = ()
+    where: tuple[Need, ...] = ()
 
     def __call__(self, subject: Subject) -> Finding:
-        """Run it, unless something that it needs is missing."""
-        for need in self.needs:
-            if (missing := need(subject)) is not None:
-                return Finding(self.name, Status.NOT_RUN, missing)
-        outcome = self.function(subject)
-        return Finding(self.name, outcome.status, outcome.evidence, outcome.details)
+        """Run it if it can be run."""
+        outcome = self._obstacle(subject) or self.function(subject)
+        return Finding(self.name, outcome.status, outcome.evidence, outcome.details, outcome.is_open)
 
+    def _obstacle(self, subject: Subject) -> Outcome | None:
+        for group, is_open in ((self.where, False), (self.needs, True)):
+            for need in group:
+                if (reason := need(subject)) is not None:
+                    return not_run(reason, is_open)
+        return None
+
+
+WEIGHTS = (weights,)
+AS_WRITTEN = (weights, untrained)
 
 CHECKS: tuple[Check, ...] = (
     Check("AutoTokenizer encodes as tokenizer.json does", opening.check_tokenizer_file),
-    Check("config, index and shapes agree", shapes.check_shapes, (weights,)),
+    Check("config, index and shapes agree", shapes.check_shapes, (), WEIGHTS),
     Check("vocabx.json agrees with the directory", record.check_manifest),
-    Check("plain AutoModel opens it and computes", opening.check_model, (weights, torch)),
+    Check("plain AutoModel opens it and computes", opening.check_model, (torch,), WEIGHTS),
     Check("each new token is produced by its witness", new_tokens.check_witnesses),
     Check("each incomplete token is part of a whole one", new_tokens.check_incomplete),
     Check("old ids mean what they meant", old_language.check_old_ids, (base,)),
@@ -65,15 +77,15 @@ CHECKS: tuple[Check, ...] = (
     Check("no byte or character is lost", old_language.check_coverage, (base,)),
     Check("texts decode as with the base", old_language.check_round_trips, (base,)),
     Check("the chat template gives the same ids", chat.check_chat_template, (base,)),
-    Check("old rows are bit-identical", bits.check_old_rows, (weights, base_weights)),
-    Check("all else is bit-identical", bits.check_other_tensors, (weights, base_weights, untrained)),
-    Check("no new row is zero, infinite or NaN", new_rows.check_finite, (weights,)),
-    Check("different tokens have different rows", new_rows.check_distinct, (weights,)),
-    Check("new rows are as long as old ones", new_rows.check_norms, (weights,)),
-    Check("head rows are made of head rows", stored_weights.check_head, (weights, untrained, head)),
-    Check("rows equal the stored weights applied", stored_weights.check_applied, (weights, untrained, alignment)),
-    Check("stored weights are convex", stored_weights.check_convex, (weights, convex)),
-    Check("no new token wins on a probe", greedy.check_probes, (weights, untrained, convex)),
-    Check("greedy output keeps to old tokens", greedy.check_model, (weights, untrained, convex, lines, torch)),
-    Check("padding is never sampled", padding.check_padding, (weights,)),
+    Check("old rows are bit-identical", bits.check_old_rows, (base_weights,), WEIGHTS),
+    Check("all else is bit-identical", bits.check_other_tensors, (base_weights,), AS_WRITTEN),
+    Check("no new row is zero, infinite or NaN", new_rows.check_finite, (), WEIGHTS),
+    Check("different tokens have different rows", new_rows.check_distinct, (), WEIGHTS),
+    Check("new rows are as long as old ones", new_rows.check_norms, (), WEIGHTS),
+    Check("head rows are made of head rows", stored_weights.check_head, (), (*AS_WRITTEN, head)),
+    Check("rows equal the stored weights applied", stored_weights.check_applied, (), (*AS_WRITTEN, alignment)),
+    Check("stored weights are convex", stored_weights.check_convex, (), (*WEIGHTS, convex)),
+    Check("no new token wins on a probe", greedy.check_probes, (), (*AS_WRITTEN, convex)),
+    Check("greedy output keeps to old tokens", greedy.check_model, (lines, torch), (*AS_WRITTEN, convex)),
+    Check("padding is never sampled", padding.check_padding, (), WEIGHTS),
 )

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.strategies import table
+from tests.tokenizer_tools.toys import byte_level
+from vocabx.aligners.constituents import Constituents
+from vocabx.core.alignment import Alignment
+from vocabx.core.errors import UnknownNameError
+from vocabx.core.initialization import Initialization
+from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, methods_report
+
+
+def rules(method: str) -> Initialization:
+    source = byte_level()
+    initialized = INITIALIZERS[method].load().initialize(source, table([b" thing", "한".encode()]), usable(), 0)
+    assert isinstance(initialized, Initialization)
+    return initialized
+
+
+def usable() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.asarray(byte_level().tokens.is_text)
+
+
+def same(rule: object, weighting: str) -> bool:
+    expected = Constituents(weighting).align(byte_level(), table([b" thing", "한".encode()]), usable())
+    return isinstance(rule, Alignment) and not (rule.weights != expected.weights).nnz
+
+
+def test_the_default_method_is_in_the_table() -> None:
+    assert DEFAULT_METHOD in INITIALIZERS.entries
+
+
+@pytest.mark.parametrize(
+    ("method", "input_weighting", "head_weighting"),
+    [
+        ("constituents", "uniform", "uniform"),
+        ("constituents-length", "length", "length"),
+        ("constituents-position", "late", "early"),
+        ("eeve", "uniform", "first"),
+    ],
+)
+def test_each_row_of_the_table_weighs_as_its_paper_does(method: str, input_weighting: str, head_weighting: str) -> None:
+    made = rules(method)
+    assert same(made.input, input_weighting)
+    assert same(made.head, head_weighting)
+    assert made.bias is made.head
+
+
+def test_matrices_that_share_their_weights_share_one_object() -> None:
+    for made in (rules("constituents"), rules("mean")):
+        assert made.input is made.head is made.bias
+
+
+def test_the_report_has_a_row_for_every_method() -> None:
+    report = methods_report()
+    assert [row[0] for row in report.tables[0].rows] == list(INITIALIZERS)
+    assert re.search(r"constituents\s+mean of the source pieces.*yes.*nothing", report.to_text())
+
+
+def test_every_method_names_its_source() -> None:
+    assert [name for name, entry in INITIALIZERS.entries.items() if not entry.paper or not entry.summary] == []
+
+
+def test_an_unknown_method_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="no method called 'constituent'. Did you mean 'constituents'"):
+        INITIALIZERS["constituent"]

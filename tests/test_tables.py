@@ -1,0 +1,29 @@
+"""Lists that the documents repeat are those of the code."""
+
+from __future__ import annotations
+
+import re
+
+from tests.source_tree import ROOT
+from vocabx.initializers.table import INITIALIZERS
+from vocabx.verification.table import CHECKS
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_every_check_in_order() -> None:
+    table = README.partition("| about | checks |")[2].partition("\n\n")[0]
+    cells = [row.split("|")[2] for row in table.strip().splitlines()[1:]]
+    assert [name.strip() for cell in cells for name in cell.split("·")] == [check.name for check in CHECKS]
+
+
+def test_the_readme_names_every_method_in_order() -> None:
+    block = README.partition("$ vocabx methods\n")[2].partition("```")[0]
+    names = re.findall(r"^([a-z-]+) {2,}", block, re.MULTILINE)
+    assert names == ["name", *INITIALIZERS]
+
+
+def test_every_measured_method_exists() -> None:
+    rows = re.findall(r"^\| ([a-z-]+) \| \d", README.partition("## Measured")[2], re.MULTILINE)
+    assert rows
+    assert set(rows) <= {"base", *INITIALIZERS}

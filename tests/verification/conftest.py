@@ -1,0 +1,36 @@
+"""Models that are made once: damaging a copy is cheap, extending is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.verification.models import extend, save_base
+from vocabx.verification import old_language
+
+
+@pytest.fixture(autouse=True)
+def fewer_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try one character in 32, and the euro sign."""
+    monkeypatch.setattr(old_language, "PROBE_CHARACTERS", [*old_language.PROBE_CHARACTERS[::32], "€"])
+
+
+@pytest.fixture(scope="session")
+def untied_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("untied") / "base", tied=False)
+
+
+@pytest.fixture(scope="session")
+def untied(untied_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return extend(untied_base, tmp_path_factory.mktemp("untied") / "extended")
+
+
+@pytest.fixture(scope="session")
+def tied_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("tied") / "base", tied=True)
+
+
+@pytest.fixture(scope="session")
+def tied(tied_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return extend(tied_base, tmp_path_factory.mktemp("tied") / "extended")
