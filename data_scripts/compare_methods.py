@@ -12,8 +12,7 @@ Out     One table per model. Intervals are 95 % bootstrap intervals over paragra
 Time    About a minute per method for 135 million parameters and 200 paragraphs on two idle CPU cores, and a few for
         the base. Needs torch (`pip install vocabx[torch]`) and room for one extended model at a time.
 
-    python data_scripts/compare_methods.py MODEL --corpus 'texts/*.ko.txt' --size 16000 \\
-        --target help.ko.txt --source help.en-us.txt
+    python data_scripts/compare_methods.py MODEL --corpus docs.ko.txt --size 16000 --target help.ko.txt --source help.en.txt
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 import transformers
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
@@ -39,7 +39,7 @@ from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.report import Cell, Report, Table
 from vocabx.directories import base_name, write_extension
-from vocabx.eval.bits_per_byte import BitsPerByte, Interval, score_documents
+from vocabx.eval.bits_per_byte import BitsPerByte, score_documents
 from vocabx.eval.decoder import Decoder, load_decoder
 from vocabx.eval.greedy import GreedyFlips, compare_greedy
 from vocabx.extension import Extension, new_tokens, prepare
@@ -80,6 +80,7 @@ class Comparison:
     extension: Extension
     measured: Mapping[str, Measured]
     seed: int
+    dtype: str
 
     def table(self) -> Table:
         """One row for the base and one for each method."""
@@ -99,7 +100,10 @@ class Comparison:
         flips = self.measured[name].flips
         return [
             name,
-            *(_spell(record[key]) for key in ("target", "target_minus_mean", "source", "source_minus_base")),
+            _spell(record["target"]),
+            _spell(record["target_minus_mean"], "+"),
+            _spell(record["source"]),
+            _spell(record["source_minus_base"], "+"),
             flips.flips if flips else None,
             flips.ties if flips else None,
         ]
@@ -134,6 +138,7 @@ class Comparison:
         flips = extended[0].flips if extended else None
         return {
             "paragraphs": self.paragraphs,
+            "bits per byte computed in": self.dtype,
             "target bytes": int(base.target.bytes.sum()),
             "source bytes": int(base.source.bytes.sum()),
             "target tokens, base": _count_tokens(base.target)["all"],
@@ -154,8 +159,11 @@ class Comparison:
         return {"model": self.model, **self.facts, "methods": [self.record(name) for name in self.measured]}
 
 
-def _spell(interval: Mapping[str, float] | None) -> str:
-    return "-" if interval is None else "{estimate:.4f} [{low:.4f}, {high:.4f}]".format(**interval)
+def _spell(interval: Mapping[str, float] | None, sign: str = "") -> str:
+    if interval is None:
+        return "-"
+    estimate, low, high = (format(interval[name], f"{sign}.4f") for name in ("estimate", "low", "high"))
+    return f"{estimate} [{low}, {high}]"
 
 
 def _count_tokens(measured: BitsPerByte) -> dict[str, int]:
@@ -196,7 +204,9 @@ def check_unseen(paragraphs: Sequence[str], corpus: Corpus) -> None:
         text = "\n".join(lines)
         for paragraph in paragraphs:
             if paragraph.strip() in text:
-                raise InputError(f"This paragraph is in the tokenizer's training text, so it measures nothing: {paragraph}")
+                raise InputError(
+                    f"This paragraph is in the tokenizer's training text, so it measures nothing: {paragraph}"
+                )
 
 
 # --- models -------------------------------------------------------------------------------------------------------
@@ -245,26 +255,26 @@ def measure(decoder: Decoder, pairs: Sequence[Pair], first_new_id: int) -> Measu
 
 
 def compare(
-    directory: Path, request: Request, pairs: Sequence[Pair], methods: Sequence[str], greedy_paragraphs: int
+    directory: Path, request: Request, pairs: Sequence[Pair], methods: Sequence[str], greedy_paragraphs: int, dtype: str
 ) -> Comparison:
-    """Measure a base and its extension by every method."""
+    """Measure a base and its extension by every method; greedy choices are always compared in float32."""
     base = Base.open(directory)
     base_decoder = load_decoder(directory)
     prompts = [pair.source for pair in pairs[:greedy_paragraphs]]
     measured: dict[str, Measured] = {}
     for method, extension in base.extend(request, methods):
         if BASE not in measured:
-            measured[BASE] = _report(BASE, measure(base_decoder, pairs, extension.plan.kept))
+            measured[BASE] = _report(BASE, measure(load_decoder(directory, dtype=dtype), pairs, extension.plan.kept))
         with TemporaryDirectory() as place:
             out = Path(place)
             write_extension(extension, base.checkpoint, out, Stages())
             decoder = load_decoder(out)
+        flips = compare_greedy(base_decoder, decoder, prompts) if prompts else None
+        decoder.model.to(getattr(torch, dtype))
         found = measure(decoder, pairs, extension.plan.kept)
-        if prompts:
-            found = replace(found, flips=compare_greedy(base_decoder, decoder, prompts))
-        measured[method] = _report(method, found)
+        measured[method] = _report(method, replace(found, flips=flips))
         del decoder
-    return Comparison(base.name, len(pairs), extension, measured, request.seed)
+    return Comparison(base.name, len(pairs), extension, measured, request.seed, dtype)
 
 
 def _report(name: str, measured: Measured) -> Measured:
@@ -284,11 +294,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=int, required=True, help="new tokens")
     parser.add_argument("--target", type=Path, required=True, help="paragraphs in the target language, one a line")
     parser.add_argument("--source", type=Path, required=True, help="the same paragraphs in the source language")
-    parser.add_argument("--methods", nargs="+", default=list(INITIALIZERS.entries), metavar="METHOD", help="default: all")
+    parser.add_argument(
+        "--methods", nargs="+", default=list(INITIALIZERS.entries), metavar="METHOD", help="default: all"
+    )
     parser.add_argument("--paragraphs", type=int, default=200, help="pairs to measure on (default: %(default)s)")
     parser.add_argument("--minimum-bytes", type=int, default=200, help="of each side (default: %(default)s)")
     parser.add_argument(
         "--greedy-paragraphs", type=int, help="compare greedy choices on the first so many only (default: all)"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="compute bits per byte in this type; greedy choices are always compared in float32 (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
@@ -308,7 +326,7 @@ def run(options: argparse.Namespace) -> list[Comparison]:
     greedy = len(pairs) if options.greedy_paragraphs is None else options.greedy_paragraphs
     comparisons = []
     for model in options.models:
-        comparisons.append(compare(model, request, pairs, options.methods, greedy))
+        comparisons.append(compare(model, request, pairs, options.methods, greedy, options.dtype))
         print(comparisons[-1].to_text(), end="\n\n", flush=True)
     return comparisons
 

@@ -12,12 +12,11 @@ from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 
 __all__ = ["TOKENIZER_FILES", "check_reopened", "write_tokenizer"]
 
-TOKENIZER_FILES = frozenset(
-    """
-    tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt vocab.txt
-    tokenizer.model spiece.model sentencepiece.bpe.model chat_template.jinja chat_template.json
-    """.split()
-)
+NAMES = """
+tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt vocab.txt
+tokenizer.model spiece.model sentencepiece.bpe.model chat_template.jinja chat_template.json
+"""
+TOKENIZER_FILES = frozenset(NAMES.split())
 """Everything that a tokenizer may consist of. What is not written anew or copied would be stale."""
 
 COPIED = ("special_tokens_map.json", "chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")

@@ -31,7 +31,7 @@ def setting(file: str, key: str, value: Any) -> Damage:
 
 
 def new_token(edit: Callable[[dict[str, Any], dict[str, Any]], object], *, whole: bool = True) -> Damage:
-    """Change the manifest's entry of the last whole, or last incomplete, new token; the first whole one is shown too."""
+    """Change the manifest's entry of the last whole or incomplete new token; `edit` gets the first whole one too."""
 
     def apply(data: dict[str, Any]) -> None:
         complete = [token for token in data["new_tokens"] if "witness" in token]

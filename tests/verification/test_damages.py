@@ -100,12 +100,10 @@ UNTIED = [
     case("wrong witness", new_token(lambda token, first: token.update(witness="the")), WITNESSES),
     case("no witness", new_token(lambda token, first: token.pop("witness")), WITNESSES),
     case("not needed", new_token(lambda token, first: token.pop("needed_by"), whole=False), INCOMPLETE),
-    case(
-        "needed by itself", new_token(lambda token, first: token.update(needed_by=token["id"]), whole=False), INCOMPLETE
-    ),
+    case("needed by itself", new_token(lambda t, first: t.update(needed_by=t["id"]), whole=False), INCOMPLETE),
     case(
         "needed by another",
-        new_token(lambda token, first: token.update(needed_by=first["id"]), whole=False),
+        new_token(lambda t, first: t.update(needed_by=first["id"]), whole=False),
         INCOMPLETE,
     ),
     case("swapped ids", swap_ids("$", "%"), OLD_IDS),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.verification.models import ENGLISH, KOREAN, extend, failing, save_base
+from tests.checkpoint.models import checksums
+from tests.verification.damages import in_json
+from tests.verification.models import ENGLISH, HEAD, INPUT, KOREAN, damaged, edit_tensor, extend, failing, save_base
+from vocabx.manifest import FILE_NAME
 from vocabx.verification import Status, Verification, verify
 
 
@@ -87,16 +89,20 @@ def test_lines_that_quote_the_new_language_are_set_aside(untied: Path, untied_ba
     )
 
 
+def test_a_script_that_most_lines_hold_is_not_set_aside(untied: Path, untied_base: Path, tmp_path: Path) -> None:
+    out = damaged(untied, tmp_path / "out", in_json(FILE_NAME, lambda d: d["tokenizer"]["scripts"].append("Latin")))
+    found = evidence(verify(out, untied_base, [*ENGLISH, KOREAN[0]]))["source-language text keeps its ids"]
+    assert found.startswith(f"0 of {len(ENGLISH)} lines")
+    assert found.endswith("1 with Hangul set aside")
+
+
 def test_the_shipped_sample_is_used_where_no_text_is_given(untied: Path, untied_base: Path) -> None:
     found = evidence(verify(untied, untied_base))["source-language text keeps its ids"]
     assert "lines of the shipped English sample" in found
 
 
 def test_a_trained_model_passes_and_is_told_what_changed(untied: Path, untied_base: Path, tmp_path: Path) -> None:
-    from tests.verification.models import HEAD, INPUT, edit_tensor
-
-    out = tmp_path / "out"
-    shutil.copytree(untied, out)
+    out = damaged(untied, tmp_path / "out")
     for name in (INPUT, HEAD, "model.norm.weight"):
         edit_tensor(out, name, lambda array, manifest: array.__imul__(1.01))
     assert len(failing(verify(out, untied_base, ENGLISH))) > 3
@@ -106,8 +112,6 @@ def test_a_trained_model_passes_and_is_told_what_changed(untied: Path, untied_ba
 
 
 def test_nothing_in_the_directory_is_changed(untied: Path, untied_base: Path) -> None:
-    from tests.checkpoint.models import checksums
-
     before = checksums(untied), checksums(untied_base)
     verify(untied, untied_base, ENGLISH)
     assert (checksums(untied), checksums(untied_base)) == before
