@@ -12,7 +12,7 @@ Out     One table per model. Intervals are 95 % bootstrap intervals over paragra
 Time    About a minute per method for 135 million parameters and 200 paragraphs on two idle CPU cores, and a few for
         the base. Needs torch (`pip install vocabx[torch]`) and room for one extended model at a time.
 
-    python data_scripts/compare_methods.py MODEL --corpus docs.ko.txt --size 16000 --target help.ko.txt --source help.en.txt
+    python data_scripts/compare_methods.py MODEL --corpus docs.ko.txt --size 16000 --target ko.txt --source en.txt
 """
 
 from __future__ import annotations

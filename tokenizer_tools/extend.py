@@ -2,118 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from vocabx.core.arrays import Ragged
-from vocabx.core.errors import InputError, TokenizerError
-from vocabx.core.scripts import check_script, script_shares
-from vocabx.core.tokens import TokenTable
-from vocabx.tokenizer_tools.guard import SourceSample, Tradeoff, find_fires, read_sample
+from vocabx.core.errors import TokenizerError
+from vocabx.core.scripts import script_shares
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer, append_selection
+from vocabx.tokenizer_tools.guard import SourceSample, Tradeoff, find_fires, read_sample, token_gain
 from vocabx.tokenizer_tools.merges import LearnedMerges, learn_merges
+from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.reachability import find_witnesses
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection, select
 from vocabx.tokenizer_tools.surfaces import Family
 from vocabx.tokenizer_tools.words import CountedWords, EncodedWords, count_words, encode_words, word_text
 
-__all__ = ["ANY_SCRIPT", "ExtendedTokenizer", "ExtensionOptions", "extend_tokenizer"]
+__all__ = ["extend_tokenizer"]
 
-ANY_SCRIPT = "any"
 USED_SHARE = 0.01
 """A text uses a script when at least this share of its letters belongs to it."""
 SPARE = 1.15
 """Merges learned per token wanted: some are incomplete characters that nobody needs, or are dropped later."""
-
-
-@dataclass(frozen=True)
-class ExtensionOptions:
-    """What may be learned.
-
-    Attributes
-    ----------
-    size : int
-        New tokens, exactly.
-    minimum_frequency : int
-        A pair of tokens that occurs less often in the corpus is not merged.
-    longest : int
-        Characters in the longest token, a leading space included.
-    scripts : tuple of str, optional
-        Unicode scripts of which every new token must carry at least one character; ``("any",)`` allows everything.
-        By default the scripts that the corpus uses and the source sample does not, or any when there are none.
-    source_change_limit : float, optional
-        Share of lines of the source sample whose ids may change. By default 0 when the scripts are new to the
-        source language, 0.005 when they are not.
-    compose : bool
-        Bring the corpus to Unicode NFC, as nearly all Korean text is written.
-    """
-
-    size: int
-    minimum_frequency: int = 5
-    longest: int = 16
-    scripts: tuple[str, ...] | None = None
-    source_change_limit: float | None = None
-    compose: bool = True
-
-    def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"The number of new tokens must be at least 1, got {self.size}.")
-        if self.longest < 1 or self.minimum_frequency < 1:
-            raise InputError("The longest token and the minimum frequency must be at least 1.")
-        if self.source_change_limit is not None and not 0 <= self.source_change_limit <= 1:
-            raise InputError(
-                f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}."
-            )
-        if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
-            for script in self.scripts:
-                check_script(script)
-
-
-@dataclass(frozen=True)
-class ExtendedTokenizer:
-    """An extended tokenizer and the evidence that it is sound.
-
-    Attributes
-    ----------
-    source, segmenter : FastSegmenter
-        The base and the extended pipeline.
-    selection : Selection
-        New pieces, their merges, and what each incomplete piece is needed by.
-    witnesses : mapping of int to str
-        For each new id of whole characters a text that produces it.
-    scripts : tuple of str
-        Scripts that new tokens carry; empty when any text could be learned.
-    sample_lines, changed_lines : int
-        Lines of the source sample, and those whose ids changed.
-    source_change_limit : float
-    tradeoffs : tuple of Tradeoff
-        What other limits would cost; empty when nothing fired on the sample.
-    """
-
-    source: FastSegmenter
-    segmenter: FastSegmenter
-    selection: Selection
-    witnesses: Mapping[int, str]
-    scripts: tuple[str, ...]
-    sample_lines: int
-    changed_lines: int
-    source_change_limit: float
-    tradeoffs: Sequence[Tradeoff] = field(default=())
-
-    @property
-    def first_new(self) -> int:
-        """The lowest new id."""
-        return len(self.source.tokens)
-
-    @property
-    def new_tokens(self) -> TokenTable:
-        """The table of the new tokens, row 0 for id `first_new`."""
-        return self.segmenter.tokens.select(range(self.first_new, self.first_new + len(self.selection.pieces)))
 
 
 def extend_tokenizer(
@@ -194,7 +105,7 @@ class _Search:
         tradeoffs: Sequence[Tradeoff] = ()
         while True:
             learned, selection = self._select(learned, banned)
-            extended = build(self.source, selection)
+            extended = append_selection(self.source, selection)
             self.progress(f"testing {len(selection.pieces):,} new tokens, {len(banned):,} dropped so far")
             words = self.encoded.words.words
             word_ids = extended.encode_words(words)
@@ -263,41 +174,11 @@ class _Search:
     def _guard(
         self, extended: FastSegmenter, selection: Selection, word_ids: Ragged
     ) -> tuple[set[str], int, Sequence[Tradeoff]]:
-        gain = _gain(selection, word_ids, self.encoded.words, len(self.source.tokens))
-        fires = find_fires(self.sample, extended, len(self.source.tokens), selection, gain)
+        first = len(self.source.tokens)
+        gain = token_gain(selection, word_ids, self.encoded.words.counts, first)
+        fires = find_fires(self.sample, extended, first, selection, gain)
         if fires is None:
             return set(), 0, ()
         kept = fires.keep(self.limit)
         dropped = {root for root, stays in zip(fires.roots, kept, strict=True) if not stays}
         return dropped, fires.changed_lines(kept), fires.tradeoffs()
-
-
-def _gain(
-    selection: Selection, word_ids: Ragged, words: CountedWords, first_new: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Count the source tokens that each new piece saves on the corpus, shape (N,)."""
-    leaves: dict[str, int] = {}
-    for piece, merge in selection.parts.items():
-        leaves[piece] = leaves.get(merge.left, 1) + leaves.get(merge.right, 1)
-    is_new = word_ids.values >= first_new
-    counts = np.bincount(
-        word_ids.values[is_new] - first_new,
-        weights=words.counts[word_ids.row_of_value[is_new]],
-        minlength=len(selection.pieces),
-    )
-    return np.asarray(counts * (np.fromiter(leaves.values(), np.float64, len(leaves)) - 1))
-
-
-def build(source: FastSegmenter, selection: Selection) -> FastSegmenter:
-    """Return the source pipeline with new pieces and merges appended."""
-    from tokenizers import Tokenizer
-
-    definition: dict[str, Any] = json.loads(source.backend.to_str())
-    model = definition["model"]
-    # An added token outside the model's vocabulary is numbered by the vocabulary's size when the file is read,
-    # so it must be in the vocabulary to keep its id.
-    model["vocab"] |= {added["content"]: added["id"] for added in definition["added_tokens"]}
-    first = len(source.tokens)
-    model["vocab"] |= {piece: first + i for i, piece in enumerate(selection.pieces)}
-    model["merges"] += [[merge.left, merge.right] for merge in selection.merges]
-    return FastSegmenter(Tokenizer.from_str(json.dumps(definition, ensure_ascii=False)), source.roles)

@@ -14,7 +14,7 @@ from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.words import holds_scripts
 
-__all__ = ["LIMITS", "Fires", "SourceSample", "Tradeoff", "find_fires", "read_sample"]
+__all__ = ["LIMITS", "Fires", "SourceSample", "Tradeoff", "find_fires", "read_sample", "token_gain"]
 
 LIMITS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 1.0)
 """Shares of changed lines that the trade-off is reported for."""
@@ -113,6 +113,20 @@ def read_sample(segmenter: FastSegmenter, lines: Iterable[str], foreign: Sequenc
     words = tuple(number_of)
     kept = np.flatnonzero(~holds_scripts(words, foreign))
     return SourceSample(tuple(words[i] for i in kept), csr_array(incidence.tocsc()[:, kept].tocsr()))
+
+
+def token_gain(selection: Selection, word_ids: Ragged, counts: Ints, first_new: int) -> NDArray[np.float64]:
+    """Count the source tokens that each new piece saves on words seen `counts` times, shape (N,)."""
+    leaves: dict[str, int] = {}
+    for piece, merge in selection.parts.items():
+        leaves[piece] = leaves.get(merge.left, 1) + leaves.get(merge.right, 1)
+    is_new = word_ids.values >= first_new
+    uses = np.bincount(
+        word_ids.values[is_new] - first_new,
+        weights=counts[word_ids.row_of_value[is_new]],
+        minlength=len(selection.pieces),
+    )
+    return np.asarray(uses * (np.fromiter(leaves.values(), np.float64, len(leaves)) - 1))
 
 
 def find_fires(

@@ -74,7 +74,8 @@ def learning_options(command: Command) -> Command:
             multiple=True,
             required=True,
             metavar="PATH",
-            help="Target-language text: file, directory or quoted pattern; .txt, .jsonl(.gz/.zst), .parquet. May be repeated.",
+            help="Target-language text: file, directory or quoted pattern; .txt, .jsonl(.gz/.zst), .parquet. "
+            "May be repeated.",
         ),
         click.option("--size", type=int, required=True, help="Number of new tokens."),
         click.option(
@@ -95,7 +96,8 @@ def learning_options(command: Command) -> Command:
         click.option(
             "--scripts",
             metavar="NAMES",
-            help="Scripts that a new token must carry, such as Hangul,Han; or any. Default: those of the corpus that the source sample does not use.",
+            help="Scripts that a new token must carry, such as Hangul,Han; or any. Default: those of the corpus that "
+            "the source sample does not use.",
         ),
         click.option(
             "--source-sample",

@@ -14,7 +14,7 @@ from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.manifest import FILE_NAME, save_alignments
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.extend import ExtendedTokenizer
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import read_tokenizer
 from vocabx.tokenizer_tools.write import TOKENIZER_FILES, check_reopened, write_tokenizer
 

@@ -18,7 +18,8 @@ from vocabx.initializers.table import INITIALIZERS
 from vocabx.manifest import Manifest, NewToken, installed_versions
 from vocabx.request import Request
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.extend import ExtendedTokenizer, extend_tokenizer
+from vocabx.tokenizer_tools.extend import extend_tokenizer
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter
 
 __all__ = ["Extension", "prepare", "tokenizer_manifest", "tokenizer_report", "train"]

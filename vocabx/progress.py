@@ -25,7 +25,7 @@ class StderrProgress:
             return
         step = message.partition(":")[0]
         if step != self.last:
-            print(step, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{step}\n")
             self.last = step
 
     def close(self) -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.strategies import table, words
 from tests.tokenizer_tools.toys import TOYS, byte_level, of_merges, wordpiece
@@ -32,29 +35,35 @@ def oracle_pieces(source: FastSegmenter, surface: bytes) -> list[int]:
     rank = {tuple(merge): place for place, merge in enumerate(merges)}
     spelling = {surface: piece for piece, surface in zip(source.tokens.pieces, source.tokens.surfaces, strict=True)}
     parts = [spelling[bytes([byte])] for byte in surface]
-    while pairs := [(rank[pair], i) for i, pair in enumerate(zip(parts, parts[1:], strict=False)) if pair in rank]:
+    while pairs := [(rank[pair], i) for i, pair in enumerate(pairwise(parts)) if pair in rank]:
         _, at = min(pairs)
         parts[at : at + 2] = [parts[at] + parts[at + 1]]
     return [vocabulary[part] for part in parts]
 
 
-def oracle_row(source: FastSegmenter, surface: bytes, weighting: str, usable: Bools) -> np.ndarray:
+def oracle_row(source: FastSegmenter, surface: bytes, weighting: str, usable: Bools) -> NDArray[np.float64]:
     """Weights of one token over the source tokens, shape (S,)."""
     kept = [token for token in oracle_pieces(source, surface) if usable[token]]
     spelt = [source.tokens.surfaces[token] for token in kept]
     row = np.zeros(len(source.tokens))
     for place, token in enumerate(kept):
         row[token] += ORACLE_WEIGHTS[weighting](spelt, place)
-    return row / row.sum() if kept else usable / usable.sum()
+    return np.asarray(row / row.sum() if kept else usable / usable.sum())
 
 
-def weights(alignment: Alignment) -> np.ndarray:
+def weights(alignment: Alignment) -> NDArray[np.float64]:
     """All weights, the shared ones written out, shape (N, S)."""
     return np.asarray(alignment.weights.toarray() + alignment.shared_weights.toarray() @ alignment.shared.toarray())
 
 
+def token(source: FastSegmenter, piece: str) -> int:
+    found = source.backend.token_to_id(piece)
+    assert found is not None
+    return int(found)
+
+
 def all_text(source: FastSegmenter) -> Bools:
-    return source.tokens.is_text.copy()
+    return np.array(source.tokens.is_text)
 
 
 def test_every_weighting_has_an_oracle() -> None:
@@ -64,11 +73,11 @@ def test_every_weighting_has_an_oracle() -> None:
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @given(st.lists(st.tuples(st.sampled_from(["", " "]), words), min_size=1, max_size=4), st.randoms())
 def test_rows_are_weighted_means_of_the_pieces_of_the_bytes(
-    weighting: str, texts: list[tuple[str, str]], random: object
+    weighting: str, texts: list[tuple[str, str]], random: Random
 ) -> None:
     source = byte_level()
     usable = all_text(source)
-    usable[random.sample(range(len(usable)), 60)] = False  # type: ignore[attr-defined]
+    usable[random.sample(range(len(usable)), 60)] = False
     surfaces = ["".join(text).encode() for text in texts]
     surfaces += [surface[: len(surface) // 2 + 1] for surface in surfaces]
     alignment = Constituents(weighting).align(source, table(surfaces), usable)
@@ -90,7 +99,7 @@ def test_rows_are_weighted_means_of_the_pieces_of_the_bytes(
 def test_three_pieces_of_two_one_and_three_bytes_by_hand(weighting: str, expected: list[float]) -> None:
     source = of_merges(("a", "b"), ("e", "f"), ("d", "ef"))
     alignment = Constituents(weighting).align(source, table([b"abcdef"]), all_text(source))
-    ids = [source.backend.token_to_id(piece) for piece in ("ab", "c", "def")]
+    ids = [token(source, piece) for piece in ("ab", "c", "def")]
     np.testing.assert_allclose(weights(alignment)[0, ids], np.array(expected) / sum(expected), atol=1e-12)
     assert alignment.evidence.tolist() == [3]
 
@@ -99,8 +108,8 @@ def test_a_piece_that_occurs_twice_counts_twice() -> None:
     source = of_merges(("a", "b"))
     alignment = Constituents().align(source, table([b"ababc"]), all_text(source))
     assert alignment.sources(0) == [
-        (source.backend.token_to_id("ab"), pytest.approx(2 / 3)),
-        (source.backend.token_to_id("c"), pytest.approx(1 / 3)),
+        (token(source, "ab"), pytest.approx(2 / 3)),
+        (token(source, "c"), pytest.approx(1 / 3)),
     ]
 
 
@@ -109,9 +118,11 @@ def test_the_pieces_spell_the_bytes_of_the_token(family: str) -> None:
     source, spaces = TOYS[family](), ("",) if family == "WordPiece" else ("", " ")
     new = table([(space + text).encode() for space in spaces for text in ("language", "한국", "the", "語")])
     pieces = source.segment_surfaces(new)
-    is_spelt = [bool(len(row)) and bool(source.tokens.is_text[row].all()) for row in (pieces[i] for i in range(len(new)))]
+    is_spelt = [
+        bool(len(row)) and bool(source.tokens.is_text[row].all()) for row in (pieces[i] for i in range(len(new)))
+    ]
     assert sum(is_spelt) >= len(new) / 2
-    for row in np.flatnonzero(is_spelt):
+    for row in np.flatnonzero(is_spelt).tolist():
         assert b"".join(source.tokens.surfaces[token] for token in pieces[row]) == new.surfaces[row]
     assert Constituents().align(source, new, all_text(source)).is_convex.all()
 
@@ -134,24 +145,24 @@ def test_bytes_that_are_no_character_are_cut_into_bytes() -> None:
 def test_unusable_pieces_are_left_out_and_the_rest_share_their_weight() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
-    usable[source.backend.token_to_id("ab")] = False
+    usable[token(source, "ab")] = False
     alignment = Constituents("length").align(source, table([b"abcd"]), usable)
-    assert alignment.sources(0) == [(source.backend.token_to_id(piece), pytest.approx(0.5)) for piece in "cd"]
+    assert alignment.sources(0) == [(token(source, piece), pytest.approx(0.5)) for piece in "cd"]
     assert alignment.evidence.tolist() == [2]
 
 
 def test_the_first_piece_is_the_first_usable_one() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
-    usable[source.backend.token_to_id("ab")] = False
+    usable[token(source, "ab")] = False
     alignment = Constituents("first").align(source, table([b"abcd"]), usable)
-    assert alignment.sources(0) == [(source.backend.token_to_id("c"), 1.0)]
+    assert alignment.sources(0) == [(token(source, "c"), 1.0)]
 
 
 def test_a_token_without_a_usable_piece_gets_the_mean_and_no_evidence() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
-    usable[source.backend.token_to_id("ab")] = False
+    usable[token(source, "ab")] = False
     alignment = Constituents().align(source, table([b"abab", b"cd"]), usable)
     assert alignment.origins.tolist() == [Origin.FALLBACK, Origin.ALIGNED]
     assert alignment.evidence.tolist() == [0, 2]

@@ -36,7 +36,9 @@ class Place:
 
     def extend(self, *more: object, size: object = 40, **changed: object) -> list[str]:
         """Return the arguments of `vocabx extend`; `changed` replaces `base`, `corpus`, `sample` or `out`."""
-        base, corpus, sample, out = (changed.get(name, getattr(self, name)) for name in ("base", "corpus", "sample", "out"))
+        base, corpus, sample, out = (
+            changed.get(name, getattr(self, name)) for name in ("base", "corpus", "sample", "out")
+        )
         named = ["--corpus", corpus, "--source-sample", sample, "--size", size, "--out", out]
         return [str(argument) for argument in ("extend", base, *named, *more)]
 

@@ -132,6 +132,11 @@ def directory_without_text(place: Place) -> list[str]:
     return place.extend(corpus=place.root / "texts")
 
 
+def directory_without_a_model(place: Place) -> list[str]:
+    (place.root / "empty").mkdir()
+    return place.extend(base=place.root / "empty")
+
+
 def existing_file(place: Place) -> list[str]:
     place.out.write_text("precious")
     return place.extend()
@@ -154,7 +159,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "a blank corpus": (text(b" \n\t\n\xc2\xa0\n"), r"The corpus is empty"),
     "a directory without text": (directory_without_text, r"texts holds no corpus file"),
     "no UTF-8": (text("가\n나\n".encode() + b"abc\xff\n"), r"corpus\.txt is not valid UTF-8 at line 3, byte 3"),
-    "UTF-16": (text("가나다".encode("utf-16")), r"is not valid UTF-8 at line 1"),
+    "UTF-16": (text("가나다".encode("utf-16")), r"not valid UTF-8 at line 1|is not text: line 1 holds a NUL"),
     "a binary file with a text's name": (text(bytes(range(256))), r"is not text: line 1 holds a NUL|not valid UTF-8"),
     "a binary file": (text(bytes(256), "image.png"), r"image\.png is not a corpus file: expected \.txt"),
     "cut compression": (text(b"\x1f\x8b\x08\x00", "corpus.txt.gz"), r"corpus\.txt\.gz cannot be read as \.gz"),
@@ -166,48 +171,84 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "no such sample": (options(sample="nowhere.txt"), r"There is no corpus file nowhere\.txt"),
     "size 0": (options(size=0), r"The number of new tokens must be at least 1, got 0"),
     "a negative size": (options(size=-5), r"at least 1, got -5"),
-    "a size that the corpus cannot give": (options(size=50_000), r"The corpus gives [\d,]+ new tokens, not 50,000\. Ask"),
-    "tokens of no length": (options("--longest-token", 0), r"longest token and the minimum frequency must be at least 1"),
+    "a size that the corpus cannot give": (
+        options(size=50_000),
+        r"The corpus gives [\d,]+ new tokens, not 50,000\. Ask",
+    ),
+    "tokens of no length": (
+        options("--longest-token", 0),
+        r"longest token and the minimum frequency must be at least 1",
+    ),
     "no frequency": (options("--minimum-frequency", 0), r"the minimum frequency must be at least 1"),
     "a share above 1": (options("--source-change-limit", 2), r"a share from 0 to 1, got 2\.0"),
     "a share that is no number": (options("--source-change-limit", "nan"), r"a share from 0 to 1, got nan"),
     "a negative seed": (options("--seed", -1), r"seed must not be negative, got -1"),
     "padding to 0": (options("--pad-to-multiple", 0), r"padded to a multiple of at least 1, got 0"),
-    "an unknown method": (options("--method", "constituants"), r"no method called 'constituants'\. Did you mean 'constituents'\?"),
+    "an unknown method": (
+        options("--method", "constituants"),
+        r"no method called 'constituants'\. Did you mean 'constituents'\?",
+    ),
     "an unknown script": (options("--scripts", "Hangull"), r"no script called 'Hangull'\. Did you mean 'Hangul'\?"),
     "no script": (options("--scripts", ""), r"no script called ''"),
     "any and a script": (options("--scripts", "any,Hangul"), r"no script called 'any'"),
     "no such model": (options(base="nowhere"), r"nowhere is neither a model directory nor a hub id"),
     "a file as the model": (lambda place: place.extend(base=place.corpus), r"corpus\.txt is neither a model directory"),
-    "a model of the hub without a network": (options(base="someone/something"), r"is no directory here, and the hub did"),
-    "a directory without a model": (lambda place: place.extend(base=place.root), r"is no model directory: it has no config"),
+    "a model of the hub without a network": (
+        options(base="someone/something"),
+        r"is no directory here, and the hub did",
+    ),
+    "a directory without a model": (directory_without_a_model, r"is no model directory: it has no config"),
     "no weights": (without("model.safetensors"), r"base holds no weights: neither model\.safetensors nor"),
     "a pickle": (pickled, r"only as pytorch_model\.bin, a pickle, which is not opened"),
     "weights that are cut short": (cut("model.safetensors", 40_000), r"model\.safetensors is cut short"),
     "a header that is cut short": (cut("model.safetensors", 100), r"cut short: its header does not fit into 100 bytes"),
     "empty weights": (cut("model.safetensors", 0), r"model\.safetensors is cut short"),
-    "a header that is no JSON": (base_file("model.safetensors", (8).to_bytes(8, "little") + b"{broken}"), r"header is not JSON"),
-    "an index of a missing file": (index({"x": "model-9.safetensors"}), r"index\.json names model-9\.safetensors, which is not"),
+    "a header that is no JSON": (
+        base_file("model.safetensors", (8).to_bytes(8, "little") + b"{broken}"),
+        r"header is not JSON",
+    ),
+    "an index of a missing file": (
+        index({"x": "model-9.safetensors"}),
+        r"index\.json names model-9\.safetensors, which is not",
+    ),
     "an index of a file elsewhere": (index({"x": "../secret.safetensors"}), r"names a file outside its directory"),
     "an index of a missing tensor": (index({"x": SHARD}), r"places tensor x in .*, which does not hold it"),
     "settings that are no JSON": (base_file("config.json", "{"), r"config\.json is not JSON"),
     "settings that are a list": (base_file("config.json", "[]"), r"config\.json must hold one JSON object, not a list"),
     "empty settings": (base_file("config.json", ""), r"config\.json is not JSON"),
     "a quantised model": (config(quantization_config={"bits": 4}), r"is quantised"),
-    "an unknown family": (config(model_type="strange", vocab_size=7), r"embedding of model type 'strange' cannot be found"),
-    "rows that are not the settings'": (config(vocab_size=999), r"has shape .* but the vocabulary has 999 rows by config"),
+    "an unknown family": (
+        config(model_type="strange", vocab_size=7),
+        r"embedding of model type 'strange' cannot be found",
+    ),
+    "rows that are not the settings'": (
+        config(vocab_size=999),
+        r"has shape .* but the vocabulary has 999 rows by config",
+    ),
     "fewer rows than tokens": (fewer_rows, rf"ids up to {KEPT - 1} but the embedding matrix has shape .{KEPT - 1}, 16"),
     "no tokenizer": (without("tokenizer.json", "tokenizer_config.json"), r"base holds no tokenizer"),
     "a tokenizer that is cut short": (cut("tokenizer.json", 500), r"tokenizer in .*base cannot be opened"),
     "an empty tokenizer": (base_file("tokenizer.json", ""), r"tokenizer in .*base cannot be opened"),
     "an empty object as the tokenizer": (base_file("tokenizer.json", "{}"), r"tokenizer in .*base cannot be opened"),
-    "tokenizer settings that are no JSON": (base_file("tokenizer_config.json", "{"), r"tokenizer in .*base cannot be opened"),
+    "tokenizer settings that are no JSON": (
+        base_file("tokenizer_config.json", "{"),
+        r"tokenizer in .*base cannot be opened",
+    ),
     "a Unigram tokenizer": (tokenizer(unigram), r"The tokenizer has ids|The base has a Unigram tokenizer"),
     "a WordPiece tokenizer": (tokenizer(wordpiece), r"The base has a WordPiece tokenizer; only byte-level BPE"),
-    "an output that is a file": (existing_file, r"out exists already\. Choose another place, or replace it with --force"),
+    "an output that is a file": (
+        existing_file,
+        r"out exists already\. Choose another place, or replace it with --force",
+    ),
     "an output that exists": (existing_directory, r"out exists already\. Choose another place, or replace it"),
-    "an output inside the base": (lambda place: place.extend(out=place.base / "out"), r"overlaps .*base, which is read"),
-    "the base as the output": (lambda place: place.extend("--force", out=place.base), r"overlaps .*base, which is read"),
+    "an output inside the base": (
+        lambda place: place.extend(out=place.base / "out"),
+        r"overlaps .*base, which is read",
+    ),
+    "the base as the output": (
+        lambda place: place.extend("--force", out=place.base),
+        r"overlaps .*base, which is read",
+    ),
     "an output below a file": (lambda place: place.extend(out=place.corpus / "out"), r"A part of the path is a file"),
     "an output with a long name": (lambda place: place.extend(out=place.root / ("x" * 300)), r"The name is too long"),
 }
@@ -219,13 +260,25 @@ def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_written(case: str,
     assert_nothing_written(place, run, spoil(place), pattern)
 
 
-@pytest.mark.parametrize("case", ["no such corpus", "a blank corpus", "no UTF-8", "size 0", "an unknown script", "no tokenizer"])
+@pytest.mark.parametrize(
+    "case", ["no such corpus", "a blank corpus", "no UTF-8", "size 0", "an unknown script", "no tokenizer"]
+)
 def test_a_dry_run_says_the_same(case: str, place: Place, run: Run) -> None:
     spoil, pattern = CASES[case]
     assert_nothing_written(place, run, [*spoil(place), "--dry-run"], pattern)
 
 
-@pytest.mark.parametrize("case", ["no such corpus", "an empty corpus", "no UTF-8", "a size that the corpus cannot give", "an output that exists", "no tokenizer"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "no such corpus",
+        "an empty corpus",
+        "no UTF-8",
+        "a size that the corpus cannot give",
+        "an output that exists",
+        "no tokenizer",
+    ],
+)
 def test_extending_a_tokenizer_alone_says_the_same(case: str, place: Place, run: Run) -> None:
     spoil, pattern = CASES[case]
     assert_nothing_written(place, run, ["tokenizer", *spoil(place)], pattern)
@@ -251,11 +304,6 @@ def test_force_keeps_what_is_there_when_the_extension_fails(place: Place, run: R
     assert_nothing_written(place, run, [*arguments, "--force"], "The corpus gives")
 
 
-def test_an_extension_that_fails_leaves_no_new_folders(place: Place, run: Run) -> None:
-    arguments = place.extend(size=50_000, out=place.root / "new" / "folders" / "out")
-    assert_nothing_written(place, run, arguments, "The corpus gives")
-
-
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
@@ -264,9 +312,7 @@ def test_an_extension_that_fails_leaves_no_new_folders(place: Place, run: Run) -
         (["--longest-token", "x"], "'x' is not a valid integer"),
     ],
 )
-def test_a_mistake_in_the_options_is_a_usage_error(
-    arguments: list[str], pattern: str, place: Place, run: Run
-) -> None:
+def test_a_mistake_in_the_options_is_a_usage_error(arguments: list[str], pattern: str, place: Place, run: Run) -> None:
     ran = run(*place.extend(*arguments))
     assert ran.status == 2
     assert re.search(pattern, ran.err)

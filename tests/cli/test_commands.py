@@ -16,7 +16,7 @@ from vocabx.cli import main
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.manifest import Manifest
 from vocabx.request import Request
-from vocabx.tokenizer_tools.extend import ExtensionOptions
+from vocabx.tokenizer_tools.options import ExtensionOptions
 
 KEPT, SIZE = len(byte_level().tokens), 40
 
@@ -162,10 +162,19 @@ def test_two_tokenizers_of_one_name_are_told_apart_by_their_paths(place: Place, 
 def test_explain_finds_a_token_by_its_text_its_piece_and_its_id(place: Place, run: Run) -> None:
     run(*place.extend())
     token = next(t for t in Manifest.load(place.out).new_tokens if t.text.startswith("␣") and t.witness)
-    printed = [run("explain", place.out, name) for name in (token.text, token.text.replace("␣", " "), token.piece, token.id)]
+    printed = [
+        run("explain", place.out, name) for name in (token.text, token.text.replace("␣", " "), token.piece, token.id)
+    ]
     assert [ran.status for ran in printed] == [0] * 4
     assert len({ran.out for ran in printed}) == 1
-    for part in (token.text, str(token.id), "witness", "aligned", "row: weights of source tokens", "nearest source rows"):
+    for part in (
+        token.text,
+        str(token.id),
+        "witness",
+        "aligned",
+        "row: weights of source tokens",
+        "nearest source rows",
+    ):
         assert part in printed[0].out
 
 
@@ -229,7 +238,11 @@ def test_verify_proves_what_extend_wrote_and_fails_on_what_was_changed(place: Pl
 
 def test_a_command_without_help_or_summary_does_not_exist() -> None:
     def commands(group: Any) -> list[Any]:
-        return [c for child in group.commands.values() for c in ([child] if not hasattr(child, "commands") else commands(child))]
+        return [
+            c
+            for child in group.commands.values()
+            for c in ([child] if not hasattr(child, "commands") else commands(child))
+        ]
 
     for command in commands(main):
         assert command.get_short_help_str(), command.name

@@ -41,7 +41,7 @@ class Base:
 def base() -> Base:
     """Ids with a hole, special and reserved tokens; zero, infinite and NaN rows; padding beyond the tokenizer."""
     pieces = dict.fromkeys([*ALPHABET, *(left + right for left, right in MERGES)])
-    ids = {piece: token + (token >= 256) for token, piece in enumerate(pieces)}  # id 256 is absent
+    ids = {piece: token + int(token >= 256) for token, piece in enumerate(pieces)}  # id 256 is absent
     tokenizer = Tokenizer(models.BPE(ids, MERGES))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

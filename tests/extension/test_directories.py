@@ -132,7 +132,12 @@ def test_rows_up_to_a_multiple_are_the_mean_and_are_suppressed(tmp_path: Path) -
         expected = usable_rows(base, name).mean(axis=0)
         np.testing.assert_allclose(padding, np.tile(expected, (rows - tokens, 1)), rtol=1e-5, atol=1e-6)
     generation = json.loads((out / "generation_config.json").read_text())
-    assert generation == {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 1, "suppress_tokens": [*range(tokens, rows)]}
+    assert generation == {
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "pad_token_id": 1,
+        "suppress_tokens": [*range(tokens, rows)],
+    }
 
 
 @pytest.mark.torch
@@ -183,7 +188,9 @@ def test_another_seed_changes_what_is_drawn(tmp_path: Path) -> None:
     assert (matrices[0][KEPT:] != matrices[1][KEPT:]).all()
 
 
-@pytest.mark.parametrize("settings", [{}, {"scripts": ("Hangul",)}, {"method": "eeve"}, {"method": "random", "seed": 5}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"scripts": ("Hangul",)}, {"method": "eeve"}, {"method": "random", "seed": 5}]
+)
 def test_the_manifest_is_read_back_as_it_was_written(settings: dict[str, Any], tmp_path: Path) -> None:
     _, out, extension = extend(tmp_path, **settings)
     manifest = Manifest.load(out)
@@ -194,7 +201,7 @@ def test_the_manifest_is_read_back_as_it_was_written(settings: dict[str, Any], t
 
 
 def test_the_manifest_says_what_was_done_and_proves_every_token(tmp_path: Path) -> None:
-    base, out, extension = extend(tmp_path, seed=4, pad_to_multiple=64)
+    _, out, extension = extend(tmp_path, seed=4, pad_to_multiple=64)
     manifest = Manifest.load(out)
     assert (manifest.command, manifest.base, manifest.method, manifest.seed) == ("extend", "base", "constituents", 4)
     assert manifest.convex
@@ -238,7 +245,17 @@ def test_a_draw_is_described_in_the_manifest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["", "[]", '"text"', "7", "null", "{}", '{"format": 1}', '{"format": 1, "plan": 5}', '{"format": 1, "plan": {"padding": 0}}'],
+    [
+        "",
+        "[]",
+        '"text"',
+        "7",
+        "null",
+        "{}",
+        '{"format": 1}',
+        '{"format": 1, "plan": 5}',
+        '{"format": 1, "plan": {"padding": 0}}',
+    ],
 )
 def test_a_damaged_manifest_is_one_sentence(damage: str, tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(damage)
@@ -305,7 +322,14 @@ def test_settings_and_chat_templates_are_carried_and_stale_files_are_not(tmp_pat
     assert checksums(base) == before
     for name, text in carried.items():
         assert (out / name).read_text() == text
-    written = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", FILE_NAME, "vocabx-rows.npz"}
+    written = {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        FILE_NAME,
+        "vocabx-rows.npz",
+    }
     assert checksums(out).keys() == written | carried.keys()
     settings = json.loads((out / "tokenizer_config.json").read_text())
     assert (settings["model_max_length"], settings["tokenizer_class"]) == (64, "PreTrainedTokenizerFast")
@@ -319,7 +343,9 @@ def test_settings_and_chat_templates_are_carried_and_stale_files_are_not(tmp_pat
 
 def test_an_extended_model_can_be_extended_again(tmp_path: Path) -> None:
     _, first, _ = extend(tmp_path)
-    again = vocabx.extend(first, tmp_path / "corpus.txt", tmp_path / "second", size=20, source_sample=tmp_path / "sample.txt")
+    again = vocabx.extend(
+        first, tmp_path / "corpus.txt", tmp_path / "second", size=20, source_sample=tmp_path / "sample.txt"
+    )
     assert again.plan.kept == KEPT + SIZE
     assert load_model(tmp_path / "second")[INPUT][: KEPT + SIZE].tobytes() == load_model(first)[INPUT].tobytes()
     assert len(Manifest.load(tmp_path / "second").new_tokens) == 20
@@ -355,7 +381,7 @@ def test_a_base_whose_opened_tokenizer_has_more_ids_than_rows_is_refused(tmp_pat
 def test_a_tokenizer_that_reopens_with_another_vocabulary_is_refused(tmp_path: Path) -> None:
     _, out, extension = extend(tmp_path)
     save_tokenizer(out)
-    with pytest.raises(TokenizerError, match="not open the extended tokenizer with the vocabulary.*'llama'.*Nothing"):
+    with pytest.raises(TokenizerError, match=r"not open the extended tokenizer with the vocabulary.*'llama'.*Nothing"):
         check_reopened(out, extension.tokenizer.segmenter, extension.probes())
 
 
@@ -419,7 +445,7 @@ def test_the_output_is_refused_before_any_work_and_replaced_when_forced(tmp_path
 def test_the_output_may_not_touch_the_base(place: str, tmp_path: Path) -> None:
     base = save_base(tmp_path / "base")
     before = checksums(base)
-    with pytest.raises(OutputError, match="overlaps .*base, which is read"):
+    with pytest.raises(OutputError, match=r"overlaps .*base, which is read"):
         vocabx.extend(base, out=tmp_path / place, force=True, **learning(tmp_path))
     assert checksums(base) == before
 
@@ -441,7 +467,14 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
     stages = Stages(said.append)
     _, _, extension = extend(tmp_path, stages=stages)
     names = [stage.name for stage in stages.finished]
-    assert names == ["opening the base", "reading the base's rows", "tokenizer", "weights of the new rows", "checkpoint", "reopening"]
+    assert names == [
+        "opening the base",
+        "reading the base's rows",
+        "tokenizer",
+        "weights of the new rows",
+        "checkpoint",
+        "reopening",
+    ]
     assert [message for message in said if message in names] == names
     assert all(stage.seconds >= 0 and stage.peak_memory > 1e6 for stage in stages.finished)
     report = extension.report(stages)

@@ -56,7 +56,7 @@ def bits(model: Any) -> dict[str, tuple[Any, bytes]]:
 
 @pytest.mark.parametrize(("base", "method"), CASES)
 def test_a_loaded_model_gets_the_rows_that_the_directory_gets(base: str, method: str, tmp_path: Path) -> None:
-    settings = {**learning(tmp_path), "method": method, "seed": 6, "pad_to_multiple": 8}
+    settings: dict[str, Any] = {**learning(tmp_path), "method": method, "seed": 6, "pad_to_multiple": 8}
     directory = save_base(tmp_path / "base", base)
     written = vocabx.extend(directory, out=tmp_path / "out", **settings)
     model, tokenizer = load(directory)
@@ -135,7 +135,7 @@ def test_an_error_leaves_the_model_as_it_was(fault: str, tmp_path: Path, monkeyp
 def test_a_tokenizer_without_a_fast_backend_is_refused(tmp_path: Path) -> None:
     model, _ = load(save_base(tmp_path / "base"))
     with pytest.raises(TokenizerError, match="The tokenizer has no fast backend"):
-        vocabx.extend_model(model, object(), **learning(tmp_path))  # type: ignore[arg-type]
+        vocabx.extend_model(model, object(), **learning(tmp_path))
 
 
 def test_a_model_without_weights_is_refused(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_embeddings_in_a_type_without_rows_are_refused(tmp_path: Path) -> None:
     model, tokenizer = load(save_base(tmp_path / "base"))
     weight = model.get_input_embeddings().weight
     model.get_input_embeddings().weight = torch.nn.Parameter(weight.to(torch.int8), requires_grad=False)
-    with pytest.raises(CheckpointError, match="The embeddings are stored as torch.int8"):
+    with pytest.raises(CheckpointError, match=r"The embeddings are stored as torch\.int8"):
         vocabx.extend_model(model, tokenizer, **learning(tmp_path))
 
 
@@ -163,7 +163,7 @@ def test_a_row_that_overflows_the_models_type_is_refused(tmp_path: Path) -> None
     with torch.no_grad():
         model.get_input_embeddings().weight.fill_(6e4)
     before = bits(model)
-    with pytest.raises(CheckpointError, match="is not finite when stored as torch.float16"):
+    with pytest.raises(CheckpointError, match=r"is not finite when stored as torch\.float16"):
         vocabx.extend_model(model, tokenizer, method="random", **learning(tmp_path))
     assert bits(model) == before
 

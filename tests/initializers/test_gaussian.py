@@ -23,7 +23,7 @@ def source_rows(dimensions: int = 4) -> NDArray[np.float64]:
 
 
 def half() -> NDArray[np.bool_]:
-    return np.arange(SOURCES) % 2 == 0
+    return np.asarray(np.arange(SOURCES) % 2 == 0)
 
 
 def draw(distribution: str, matrix: NDArray[np.float64], count: int = DRAWN, seed: int = 0) -> NDArray[np.float64]:
@@ -86,9 +86,7 @@ def test_the_moments_are_numpys_on_the_rows_as_stored(distribution: str) -> None
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_rows_do_not_depend_on_how_many_are_made_at_a_time(
-    distribution: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_do_not_depend_on_how_many_are_made_at_a_time(distribution: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = draw(distribution, source_rows(), 150)
     monkeypatch.setattr(gaussian, "NEW_ROWS_PER_BLOCK", 11)
     np.testing.assert_array_equal(draw(distribution, source_rows(), 150), expected)
@@ -135,5 +133,5 @@ def test_the_description_of_a_draw_says_all_that_fixes_it() -> None:
 
 
 def test_an_unknown_distribution_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(UnknownNameError, match="no distribution called 'univariat'. Did you mean 'univariate'"):
+    with pytest.raises(UnknownNameError, match=r"no distribution called 'univariat'\. Did you mean 'univariate'"):
         Gaussian("univariat")

@@ -27,7 +27,9 @@ from tests.tokenizer_tools.toys import (
 )
 from vocabx.core.errors import InputError, TokenizerError, UnknownNameError
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.extend import ANY_SCRIPT, ExtendedTokenizer, ExtensionOptions, extend_tokenizer
+from vocabx.tokenizer_tools.extend import extend_tokenizer
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import Family, surface_to_piece
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from tests.tokenizer_tools.toys import byte_level, english, invented, korean, llama3_like
-from vocabx.tokenizer_tools.extend import ExtendedTokenizer, ExtensionOptions, extend_tokenizer
+from vocabx.tokenizer_tools.extend import extend_tokenizer
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.guard import LIMITS, Fires, read_sample
+from vocabx.tokenizer_tools.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.words import word_text
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.extend import ExtendedTokenizer, ExtensionOptions, extend_tokenizer
+from vocabx.tokenizer_tools.extend import extend_tokenizer
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.surfaces import Family
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer

@@ -45,7 +45,7 @@ def flip_low_bit(name: str, row: Callable[[Manifest], int]) -> Damage:
     """Change a number of one row by as little as can be."""
 
     def edit(array: NDArray[Any], manifest: Manifest) -> None:
-        array[row(manifest)].view(np.uint32)[0] ^= 1
+        array.reshape(len(array), -1)[row(manifest)].view(np.uint32)[0] ^= 1
 
     return lambda directory: edit_tensor(directory, name, edit)
 
@@ -144,9 +144,9 @@ def winning_head_row(directory: Path) -> None:
 def negative_weight_of_the_bias(directory: Path) -> None:
     """Store weights that are not convex for a bias, which the model does not have, so that no row is concerned."""
     rows = stored_rows(directory, "bias")
-    weights = rows.weights.tolil()
-    weights[0, 10:12] = [1.5, -0.5]
-    Alignment.build(csr_array(weights.tocsr())).save(directory / "other.npz")
+    weights = rows.weights.toarray()
+    weights[0] = np.eye(1, weights.shape[1], 10) * 1.5 - np.eye(1, weights.shape[1], 11) * 0.5
+    Alignment.build(csr_array(weights)).save(directory / "other.npz")
     edit_json(directory / FILE_NAME, lambda data: data["rows"].update(bias="other.npz"))
 
 

@@ -36,7 +36,7 @@ KOREAN = (
     "파일을 읽는 사람이 파일과 표의 이름을 짓습니다.",
 )
 SPECIAL = ("<|end|>", "<|user|>", "<|assistant|>", "<|spare|>")
-TEMPLATE = "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+TEMPLATE = "every{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
 DIMENSIONS, INNER, HEADS = 16, 32, 2
 INPUT, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
@@ -120,7 +120,8 @@ def extend(base: Path, out: Path, **settings: Unpack[Settings]) -> Path:
     for name, lines in (("korean.txt", KOREAN), ("english.txt", ENGLISH)):
         out.with_name(name).write_text("\n".join(lines * 5), encoding="utf-8")
     plain: Settings = {"source_sample": out.with_name("english.txt"), "minimum_frequency": 2, "pad_to_multiple": 16}
-    vocabx.extend(base, out.with_name("korean.txt"), out, size=40, **{**plain, **settings})
+    plain.update(settings)
+    vocabx.extend(base, out.with_name("korean.txt"), out, size=40, **plain)
     return out
 
 

@@ -5,6 +5,7 @@ Where others are named, the damage cannot but break their promises too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,19 @@ from tests.verification.damages import (
     weights_of_another_shape,
     winning_head_row,
 )
-from tests.verification.models import ENGLISH, HEAD, INPUT, damaged, edit_tensor, extend, failing, reasons, save_base
+from tests.verification.models import (
+    ENGLISH,
+    HEAD,
+    INPUT,
+    damaged,
+    edit_json,
+    edit_tensor,
+    extend,
+    failing,
+    reasons,
+    save_base,
+    write_json,
+)
 from vocabx.manifest import FILE_NAME
 from vocabx.verification import Status, verify
 from vocabx.verification.table import CHECKS
@@ -71,12 +84,14 @@ def last_padding(manifest: Any) -> int:
 
 UNTIED = [
     case("class that rebuilds", rebuilt_by_its_class, FILE_ENCODES),
+    case("one id more", setting("tokenizer_config.json", "bos_token", "<|new|>"), FILE_ENCODES, RECORD, OLD_IDS),
     case("no tokenizer.json", remove("tokenizer.json"), FILE_ENCODES, CHAT),
     case("id out of range", in_json("generation_config.json", lambda d: d.update(eos_token_id=[0, 10**6])), SHAPES),
     case(
         "id that is no number", in_json("generation_config.json", lambda d: d.update(pad_token_id="0")), SHAPES, OPENS
     ),
     case("vocab_size", setting("config.json", "vocab_size", 383), SHAPES, OPENS),
+    case("no vocab_size", in_json("config.json", lambda data: data.pop("vocab_size")), SHAPES, OPENS, ALL_ELSE),
     case("cut weights", cut, SHAPES, OPENS),
     case("no weights", remove("model.safetensors"), SHAPES, OPENS),
     case("wrong piece", new_token(lambda token, first: token.update(piece="?")), RECORD),
@@ -110,13 +125,14 @@ UNTIED = [
     case("added token", added_token("rstrip", True), OLD_IDS),
     case("role", setting("tokenizer_config.json", "pad_token", "<|spare|>"), OLD_IDS, RECORD),
     case("merge lost", drop_merge("Ġt", "he"), SOURCE_TEXT),
+    case("merge of the template", drop_merge("e", "very"), SOURCE_TEXT, CHAT),
     case("character lost", normalizer("€", "e"), COVERAGE),
     case("decoder", decoder("the rows", "rows"), ROUND_TRIPS),
     case("template", lambda d: (d / "chat_template.jinja").write_text("{{ messages[0]['content'] }}"), CHAT),
     case("no template", remove("chat_template.jinja"), CHAT),
     case("old input row", flip_low_bit(INPUT, lambda manifest: 200), OLD_ROWS),
     case("old head row", flip_low_bit(HEAD, lambda manifest: 200), OLD_ROWS),
-    case("other weight", flip_low_bit("model.norm.weight", lambda manifest: np.s_[:1]), ALL_ELSE),
+    case("other weight", flip_low_bit("model.norm.weight", lambda manifest: 0), ALL_ELSE),
     case("other setting", setting("config.json", "rms_norm_eps", 1e-5), ALL_ELSE),
     case("one tensor more", add_tensor, ALL_ELSE, OPENS),
     case("zero input row", new_rows(INPUT, lambda rows: rows[3].fill(0)), FINITE, trained=True),
@@ -213,3 +229,51 @@ def test_a_damage_of_the_text_beyond_the_limit_is_found(untied_base: Path, tmp_p
     damaged(out, tmp_path / "damaged", drop_merge("Ġt", "he"))
     assert failing(verify(out, untied_base, ENGLISH)) == set()
     assert failing(verify(tmp_path / "damaged", untied_base, ENGLISH)) == {SOURCE_TEXT}
+
+
+def test_words_of_the_template_may_change_within_the_limit(untied_base: Path, tmp_path: Path) -> None:
+    out = extend(untied_base, tmp_path / "out", source_change_limit=0.5)
+    drop_merge("e", "very")(out)
+    found = {finding.name: finding for finding in verify(out, untied_base, ENGLISH).findings}[CHAT]
+    assert (found.status, found.evidence.endswith("words changed")) == (Status.PASS, True)
+
+
+def test_a_tokenizer_with_more_ids_than_rows_is_found(tied_base: Path, tmp_path: Path) -> None:
+    out = extend(tied_base, tmp_path / "out", pad_to_multiple=None)
+    setting("tokenizer_config.json", "bos_token", "<|new|>")(out)
+    assert failing(verify(out, tied_base, ENGLISH)) == {FILE_ENCODES, SHAPES, RECORD, OLD_IDS}
+
+
+def test_a_tokenizer_with_fewer_ids_than_the_base_is_found(untied: Path, untied_base: Path, tmp_path: Path) -> None:
+    def shrink(data: dict[str, Any]) -> None:
+        kept = {piece for piece, token in data["model"]["vocab"].items() if token < 300}
+        data["model"]["vocab"] = {piece: token for piece, token in data["model"]["vocab"].items() if piece in kept}
+        data["model"]["merges"] = [merge for merge in data["model"]["merges"] if {*merge, "".join(merge)} <= kept]
+
+    out = damaged(untied, tmp_path / "out", in_json("tokenizer.json", shrink))
+    result = verify(out, untied_base, ENGLISH)
+    assert {RECORD, OLD_IDS, NORMS} <= failing(result)
+    assert "fewer than the base's" in result.to_report().to_text()
+
+
+def test_a_tokenizer_that_is_not_stored_as_tokenizer_json_is_found(untied: Path, tmp_path: Path) -> None:
+    def spell_apart(directory: Path) -> None:
+        model = json.loads((directory / "tokenizer.json").read_text())["model"]
+        write_json(directory / "vocab.json", model["vocab"])
+        (directory / "merges.txt").write_text("\n".join(map(" ".join, model["merges"])) + "\n")
+        remove("tokenizer.json")(directory)
+
+    out = damaged(
+        untied, tmp_path / "out", spell_apart, setting("tokenizer_config.json", "tokenizer_class", "GPT2Tokenizer")
+    )
+    result = verify(out, corpus=ENGLISH)
+    assert FILE_ENCODES in failing(result)
+    assert "has no tokenizer.json" in result.to_report().to_text()
+
+
+def test_more_new_tokens_than_rows_are_found(untied_base: Path, tmp_path: Path) -> None:
+    out = extend(untied_base, tmp_path / "out", method="multivariate")
+    edit_json(out / FILE_NAME, lambda data: data["plan"].update(new=60))
+    result = verify(out, untied_base, ENGLISH)
+    assert {RECORD, FINITE} <= failing(result)
+    assert "the manifest needs at least 400" in result.to_report().to_text()

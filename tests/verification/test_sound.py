@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from tests.checkpoint.models import checksums
 from tests.verification.damages import in_json
@@ -121,3 +123,20 @@ def test_the_name_of_each_check_is_told_before_it_runs(tied: Path) -> None:
     told = list[str]()
     result = verify(tied, corpus=ENGLISH, progress=told.append)
     assert told == [finding.name for finding in result.findings]
+
+
+def test_a_head_of_another_type_than_the_input_passes(untied_base: Path, tmp_path: Path) -> None:
+    base = damaged(untied_base, tmp_path / "base")
+    tensors = load_file(base / "model.safetensors")
+    save_file(tensors | {HEAD: tensors[HEAD].astype(np.float16)}, base / "model.safetensors", metadata={"format": "pt"})
+    result = verify(extend(base, tmp_path / "out"), base, ENGLISH)
+    assert failing(result) == set(), result.to_report().to_text()
+
+
+def test_a_matrix_that_was_drawn_is_left_out_of_the_comparison(untied: Path, tmp_path: Path) -> None:
+    drawn = in_json(FILE_NAME, lambda data: (data["rows"].update(input="drawn"), data.update(convex=False)))
+    result = verify(damaged(untied, tmp_path / "out", drawn), corpus=ENGLISH)
+    assert failing(result) == set(), result.to_report().to_text()
+    assert evidence(result)["rows equal the stored weights applied"] == (
+        "the same are model.embed_tokens.weight: drawn; lm_head.weight: 40 of 40"
+    )

@@ -1,0 +1,55 @@
+"""What may be learned when a tokenizer is extended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vocabx.core.errors import InputError
+from vocabx.core.scripts import check_script
+
+__all__ = ["ANY_SCRIPT", "ExtensionOptions"]
+
+ANY_SCRIPT = "any"
+
+
+@dataclass(frozen=True)
+class ExtensionOptions:
+    """What may be learned.
+
+    Attributes
+    ----------
+    size : int
+        New tokens, exactly.
+    minimum_frequency : int
+        A pair of tokens that occurs less often in the corpus is not merged.
+    longest : int
+        Characters in the longest token, a leading space included.
+    scripts : tuple of str, optional
+        Unicode scripts of which every new token must carry at least one character; ``("any",)`` allows everything.
+        By default the scripts that the corpus uses and the source sample does not, or any when there are none.
+    source_change_limit : float, optional
+        Share of lines of the source sample whose ids may change. By default 0 when the scripts are new to the
+        source language, 0.005 when they are not.
+    compose : bool
+        Bring the corpus to Unicode NFC, as nearly all Korean text is written.
+    """
+
+    size: int
+    minimum_frequency: int = 5
+    longest: int = 16
+    scripts: tuple[str, ...] | None = None
+    source_change_limit: float | None = None
+    compose: bool = True
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"The number of new tokens must be at least 1, got {self.size}.")
+        if self.longest < 1 or self.minimum_frequency < 1:
+            raise InputError("The longest token and the minimum frequency must be at least 1.")
+        if self.source_change_limit is not None and not 0 <= self.source_change_limit <= 1:
+            raise InputError(
+                f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}."
+            )
+        if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
+            for script in self.scripts:
+                check_script(script)
