@@ -239,12 +239,11 @@ def verify(
     directory: Path, base: str | None, corpus: Sequence[str], after_training: bool, strict: bool, as_json: bool
 ) -> None:
     """Prove that DIRECTORY is sound; the exit status says whether it is."""
-    from vocabx.checkpoint.resolve import resolve_model
     from vocabx.core.corpus import Corpus
     from vocabx.verification import verify
 
     lines = Corpus.open(corpus).lines() if corpus else None
-    result = verify(directory, base=resolve_model(base) if base else None, corpus=lines, after_training=after_training)
+    result = verify(directory, base, lines, after_training, _stages().say)
     _print(result.to_report(), as_json)
     if not (result.strict_passed if strict else result.passed):
         raise SystemExit(1)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAUSING = """
 import importlib, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
+sys.modules["torch"] = None  # not needed here, and the slowest of all imports
 where, *arguments = sys.argv[1:]
 name, _, function = where.partition(":")
 def pause(*arguments, **options):
@@ -33,6 +34,7 @@ main.main(arguments, prog_name="vocabx")
 
 LIMITED = """
 import resource, sys
+sys.modules["torch"] = None
 limit, *arguments = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 from vocabx.cli import main

@@ -46,7 +46,9 @@ def base() -> Base:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(["<|end|>", "<|reserved_special_token_0|>"])
-    source = FastSegmenter.from_backend(tokenizer, {"eos": tokenizer.token_to_id("<|end|>")})
+    end = tokenizer.token_to_id("<|end|>")
+    assert end is not None
+    source = FastSegmenter.from_backend(tokenizer, {"eos": end})
     table = source.tokens
     assert {TokenKind.ABSENT, TokenKind.CONTROL, TokenKind.RESERVED} <= {TokenKind(kind) for kind in table.kinds}
     rng = np.random.default_rng(5)

@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import vocabx
 from tests.checkpoint.models import checksums, load_model
@@ -25,6 +26,7 @@ from tests.extension.bases import (
 from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like, unigram
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Floats, Matrix
 from vocabx.core.errors import InputError, OutputError, TokenizerError
 from vocabx.directories import extend_tokenizer_only, plan_extension
 from vocabx.extension import Extension
@@ -46,10 +48,15 @@ def extend(directory: Path, base: Path | None = None, **settings: Any) -> tuple[
     return base, directory / "out", extension
 
 
-def usable_rows(base: Path, name: str) -> np.ndarray:
+def usable_rows(base: Path, name: str) -> NDArray[np.float64]:
     """Rows that may take part in a mean, in float64."""
     table = read_tokenizer(base).tokens
     return np.asarray(load_model(base)[name][: len(table)][table.is_text].astype(np.float64))
+
+
+def input_rows(extension: Extension, matrix: Matrix) -> Floats:
+    assert isinstance(extension.initialization.input, Alignment)
+    return extension.initialization.input.apply(matrix)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
@@ -113,12 +120,7 @@ def test_the_methods_differ_between_input_and_head_as_the_table_says(tmp_path: P
     before, after = load_model(base), load_model(out)
     assert isinstance(extension.initialization.head, Alignment)
     assert after[HEAD][KEPT:].tobytes() == extension.initialization.head.apply(before[HEAD]).tobytes()
-    assert not np.array_equal(extension.initialization.head.apply(before[HEAD]), _input_rule(extension, before[HEAD]))
-
-
-def _input_rule(extension: Extension, matrix: np.ndarray) -> np.ndarray:
-    assert isinstance(extension.initialization.input, Alignment)
-    return extension.initialization.input.apply(matrix)
+    assert not np.array_equal(extension.initialization.head.apply(before[HEAD]), input_rows(extension, before[HEAD]))
 
 
 def test_rows_up_to_a_multiple_are_the_mean_and_are_suppressed(tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_padding_rows_of_the_base_are_taken_over_and_the_matrix_never_shrinks(
     rows = load_model(out)[INPUT]
     assert len(rows) == rows_after
     assert rows[:KEPT].tobytes() == load_model(base)[INPUT][:KEPT].tobytes()
-    assert rows[KEPT : KEPT + SIZE].tobytes() == _input_rule(extension, load_model(base)[INPUT]).tobytes()
+    assert rows[KEPT : KEPT + SIZE].tobytes() == input_rows(extension, load_model(base)[INPUT]).tobytes()
     mean = usable_rows(base, INPUT).mean(axis=0)
     np.testing.assert_allclose(rows[KEPT + SIZE :], np.tile(mean, (rows_after - KEPT - SIZE, 1)), rtol=1e-5, atol=1e-6)
 

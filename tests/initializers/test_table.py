@@ -9,6 +9,7 @@ from tests.strategies import table
 from tests.tokenizer_tools.toys import byte_level
 from vocabx.aligners.constituents import Constituents
 from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Bools
 from vocabx.core.errors import UnknownNameError
 from vocabx.core.initialization import Initialization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, methods_report
@@ -21,7 +22,7 @@ def rules(method: str) -> Initialization:
     return initialized
 
 
-def usable() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def usable() -> Bools:
     return np.asarray(byte_level().tokens.is_text)
 
 

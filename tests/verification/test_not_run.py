@@ -49,6 +49,7 @@ def test_a_base_without_weights_leaves_the_weights_uncompared(untied: Path, tmp_
     assert found == COMPARE_WEIGHTS
 
 
+@pytest.mark.torch
 def test_without_text_source_lines_are_not_compared(untied: Path, untied_base: Path) -> None:
     result = verify(untied, untied_base, [])
     assert set(reasons(result)) == {"source-language text keeps its ids", "greedy output keeps to old tokens"}
@@ -64,6 +65,7 @@ def test_text_that_is_spelt_with_new_ids_says_nothing_about_greedy_output(untied
     }
 
 
+@pytest.mark.torch
 def test_drawn_rows_have_no_stored_weights(untied_base: Path, tmp_path: Path) -> None:
     result = verify(extend(untied_base, tmp_path / "out", method="multivariate"), untied_base, ENGLISH)
     found = reasons(result)
@@ -77,6 +79,7 @@ def test_drawn_rows_have_no_stored_weights(untied_base: Path, tmp_path: Path) ->
     assert result.strict_passed
 
 
+@pytest.mark.torch
 def test_a_trained_model_is_not_compared_with_what_was_written(untied: Path, untied_base: Path) -> None:
     result = verify(untied, untied_base, ENGLISH, after_training=True)
     trained = {check.name for check in CHECKS if needs.untrained in check.where}
@@ -112,6 +115,7 @@ def test_a_base_without_a_chat_template_has_none_to_keep(tmp_path: Path) -> None
     assert reasons(result)[CHAT] == "the base has no chat template"
 
 
+@pytest.mark.torch
 def test_without_jinja_no_template_is_rendered(
     untied: Path, untied_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
