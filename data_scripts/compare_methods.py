@@ -9,8 +9,10 @@ From    A model; text to train the tokenizer on; two line-aligned files in which
         A paragraph that occurs in the tokenizer's training text stops the comparison.
 Out     One table per model. Intervals are 95 % bootstrap intervals over paragraphs; differences are paired. Progress
         goes to standard error.
-Time    About a minute per method for 135 million parameters and 200 paragraphs on two idle CPU cores, and a few for
-        the base. Needs torch (`pip install vocabx[torch]`) and room for one extended model at a time.
+Time    A few minutes per model and method for 135 million parameters and 200 paragraphs on one CPU core;
+        `--dtype bfloat16` takes a third of it where the processor has the instructions. Needs torch
+        (`pip install vocabx[torch]`) and room for one extended model at a time. On a busy machine one thread
+        (`OMP_NUM_THREADS=1`) is faster than two.
 
     python data_scripts/compare_methods.py MODEL --corpus docs.ko.txt --size 16000 --target ko.txt --source en.txt
 """

@@ -7,8 +7,8 @@ From    Any causal model of the transformers kind in safetensors, and any text i
         held out of the text to measure on.
 Out     The model in bfloat16 with its tokenizer's files as they were. The same seed, machine and number of threads
         give the same files.
-Time    200 steps of a model of 135 million parameters: a few minutes on two CPU cores. Needs torch
-        (`pip install vocabx[torch]`).
+Time    200 steps of a model of 135 million parameters: a few minutes on one CPU core with bfloat16 instructions.
+        Needs torch (`pip install vocabx[torch]`).
 
     python data_scripts/untie_model.py MODEL OUT --corpus pydocs.en.txt
 """

@@ -16,7 +16,7 @@ from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report, Table
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.manifest import Manifest, NewToken, installed_versions
-from vocabx.request import Request
+from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
 from vocabx.tokenizer_tools.extended import ExtendedTokenizer
@@ -148,9 +148,11 @@ def tokenizer_manifest(tokenizer: ExtendedTokenizer, base_name: str, request: Re
 
 def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[str, Any]:
     """Return what the manifest says of the tokenizer."""
+    sample = request.open_sample()
     return {
         "scripts": list(tokenizer.scripts),
         "source_change_limit": tokenizer.source_change_limit,
+        "sample_files": [SHIPPED_SAMPLE] if sample is None else [file.name for file in sample.files],
         "sample_lines": tokenizer.sample_lines,
         "changed_lines": tokenizer.changed_lines,
         "options": {**asdict(request.options), "scripts": None if request.scripts is None else list(request.scripts)},

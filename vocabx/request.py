@@ -16,6 +16,8 @@ from vocabx.tokenizer_tools.options import ExtensionOptions
 
 __all__ = ["Request", "Settings", "Texts"]
 
+SHIPPED_SAMPLE = "samples/english.txt"
+
 Texts = str | Path | Sequence[str | Path]
 """A file, directory or glob pattern, or several."""
 
@@ -100,10 +102,14 @@ class Request:
         """Resolve the corpus; raise `CorpusError` when a part of it is missing."""
         return Corpus.open(_patterns(self.corpus), self.text_field)
 
+    def open_sample(self) -> Corpus | None:
+        """Resolve the source-language sample that was given, if one was."""
+        return Corpus.open(_patterns(self.source_sample), self.text_field) if self.source_sample else None
+
     def source_lines(self) -> Iterator[str]:
         """Stream the source-language sample."""
-        if self.source_sample:
-            sample = Corpus.open(_patterns(self.source_sample), self.text_field)
+        sample = self.open_sample()
+        if sample is not None:
             return chain.from_iterable(sample.batches())  # unlike `lines`, they object to a text without a line
-        text = files("vocabx").joinpath("samples/english.txt").read_text(encoding="utf-8")
+        text = files("vocabx").joinpath(SHIPPED_SAMPLE).read_text(encoding="utf-8")
         return (line for line in text.splitlines() if line.strip())

@@ -23,7 +23,7 @@ from tests.extension.bases import (
     save_tokenizer,
     transformers_model,
 )
-from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like, unigram
+from tests.tokenizer_tools.toys import byte_level, english, invented, korean, llama3_like, unigram
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Floats, Matrix
@@ -210,6 +210,7 @@ def test_the_manifest_says_what_was_done_and_proves_every_token(tmp_path: Path) 
     assert manifest.plan == extension.plan
     assert manifest.plan.roles == {"bos": 0, "eos": 0, "pad": 1}
     assert manifest.corpus == {"files": ["corpus.txt"], "bytes": (tmp_path / "corpus.txt").stat().st_size}
+    assert (manifest.tokenizer["sample_files"], manifest.tokenizer["sample_lines"]) == (["sample.txt"], len(english()))
     assert {"numpy", "scipy", "tokenizers", "transformers"} <= manifest.versions.keys()
     segmenter = read_tokenizer(out)
     assert [token.id for token in manifest.new_tokens] == [*range(KEPT, KEPT + SIZE)]
@@ -462,6 +463,23 @@ def test_links_to_the_base_are_followed(tmp_path: Path) -> None:
     assert not [file for file in out.iterdir() if file.is_symlink()]
     shutil.rmtree(base)
     assert open_checkpoint(out).rows == KEPT + SIZE
+
+
+def test_what_other_limits_would_cost_is_reported_and_recorded(tmp_path: Path) -> None:
+    """A language in the sample's own script touches the sample."""
+    corpus = tmp_path / "latin.txt"
+    corpus.write_text("\n".join(invented()))
+    _, out, extension = extend(tmp_path, corpus=corpus, source_change_limit=0.1)
+    assert extension.tokenizer.scripts == ()
+    table = extension.report(Stages()).tables[0]
+    assert table.title == "limits on changed source lines (estimate)"
+    manifest = Manifest.load(out)
+    assert [tuple(row.values()) for row in manifest.tokenizer["tradeoffs"]] == [tuple(row) for row in table.rows]
+    assert manifest.with_rows({}) == extension.manifest
+    lines = english()
+    pairs = zip(byte_level().encode(lines), read_tokenizer(out).encode(lines), strict=True)
+    assert manifest.tokenizer["changed_lines"] == sum(before != after for before, after in pairs)
+    assert manifest.tokenizer["changed_lines"] <= 0.1 * manifest.tokenizer["sample_lines"]
 
 
 def test_every_stage_is_measured(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import vocabx
 from tests.extension.bases import CHAT_TEMPLATE, SIZE, learning, save_tokenizer, transformers_model
 from tests.tokenizer_tools.toys import byte_level, english, korean
-from vocabx.core.errors import CheckpointError, CorpusError, TokenizerError
+from vocabx.core.errors import CheckpointError, CorpusError, MissingExtraError, TokenizerError
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.tokenizer_tools import write
 
@@ -142,6 +143,13 @@ def test_a_model_without_weights_is_refused(tmp_path: Path) -> None:
     model, tokenizer = load(save_base(tmp_path / "base"))
     model.to("meta")
     with pytest.raises(CheckpointError, match="no weights yet"):
+        vocabx.extend_model(model, tokenizer, **learning(tmp_path))
+
+
+def test_the_absence_of_torch_is_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokenizer = load(save_base(tmp_path / "base"))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"Extending a loaded model needs .* pip install 'vocabx\[torch\]'"):
         vocabx.extend_model(model, tokenizer, **learning(tmp_path))
 
 
