@@ -10,6 +10,7 @@ from vocabx.checkpoint import Checkpoint, bytes_to_write, open_checkpoint, stage
 from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.embeddings import Embeddings
+from vocabx.core.errors import OutputError
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.manifest import FILE_NAME, save_alignments
 from vocabx.request import Request, Settings, Texts
@@ -69,6 +70,7 @@ def extend(
     """
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
+    _check_place(Path(out), request)
     directory = resolve_model(model)
     with staged_directory(Path(out), force=force, protect=[directory]) as stage:
         extension, checkpoint = plan_extension(model, request, stages)
@@ -90,6 +92,7 @@ def extend_tokenizer_only(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     text = request.open_corpus()
+    _check_place(Path(out), request)
     directory = resolve_model(model, weights=False)
     with staged_directory(Path(out), force=force, protect=[directory]) as stage:
         tokenizer = train(read_tokenizer(directory), text, request, stages)
@@ -98,6 +101,17 @@ def extend_tokenizer_only(
         with stages("reopening"):
             check_reopened(stage, tokenizer.segmenter, list(tokenizer.witnesses.values()))
     return tokenizer
+
+
+def _check_place(out: Path, request: Request) -> None:
+    """Raise `OutputError` where replacing `out` would take away a text that is read, or the current directory."""
+    sample = request.open_sample()
+    texts = [*request.open_corpus().files, *(sample.files if sample else ())]
+    place = out.resolve()
+    for needed in (Path.cwd(), *texts):
+        real = needed.resolve()
+        if place == real or place in real.parents:
+            raise OutputError(f"{place} is or holds {needed}, which is in use. Choose another place for the output.")
 
 
 def base_name(model: str | Path) -> str:

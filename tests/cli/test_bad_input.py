@@ -148,6 +148,12 @@ def existing_directory(place: Place) -> list[str]:
     return place.extend()
 
 
+def corpus_inside_the_output(place: Place) -> list[str]:
+    place.out.mkdir()
+    place.corpus.rename(place.out / "corpus.txt")
+    return place.extend("--force", corpus=place.out)
+
+
 def pickled(place: Place) -> list[str]:
     (place.base / "model.safetensors").rename(place.base / "pytorch_model.bin")
     return place.extend()
@@ -249,6 +255,8 @@ CASES: dict[str, tuple[Spoil, str]] = {
         lambda place: place.extend("--force", out=place.base),
         r"overlaps .*base, which is read",
     ),
+    "the corpus as the output": (lambda place: place.extend("--force", out=place.corpus), r"is or holds .*corpus\.txt"),
+    "an output around the corpus": (corpus_inside_the_output, r"is or holds .*corpus\.txt, which is in use"),
     "an output below a file": (lambda place: place.extend(out=place.corpus / "out"), r"A part of the path is a file"),
     "an output with a long name": (lambda place: place.extend(out=place.root / ("x" * 300)), r"The name is too long"),
 }
@@ -287,6 +295,16 @@ def test_extending_a_tokenizer_alone_says_the_same(case: str, place: Place, run:
 def test_a_blank_source_sample_is_no_sample(place: Place, run: Run) -> None:
     place.sample.write_text("\n \n")
     assert_nothing_written(place, run, place.extend(), r"The corpus is empty: .*sample\.txt hold no text")
+
+
+def test_the_current_directory_is_not_replaced(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty name, as of a variable that is not set, is the current directory."""
+    current = place.root / "outer" / "current"
+    current.mkdir(parents=True)
+    monkeypatch.chdir(current)
+    for out in ("", ".", current, current.parent):
+        pattern = r"is or holds .*current, which is in use\. Choose another place"
+        assert_nothing_written(place, run, place.extend("--force", out=out), pattern)
 
 
 @pytest.mark.parametrize("kind", [existing_file, existing_directory])
