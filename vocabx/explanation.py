@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vocabx.checkpoint import open_checkpoint
+from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import InputError
 from vocabx.core.neighbours import nearest_by_cosine
@@ -78,16 +78,19 @@ class Explainer:
             facts["needed by"] = self.tokens.show(token.needed_by)
         if token.origin is not None:
             facts["origin"] = f"{token.origin}, evidence {token.evidence}"
-        tables = [self._sources(matrix, token) for matrix in self._distinct()]
-        return Report("", facts, [*tables, *self._neighbours(token)])
+        checkpoint = open_checkpoint(self.directory) if self.manifest.rows else None
+        tables = [self._sources(matrix, token) for matrix in self._distinct(checkpoint)]
+        return Report("", facts, [*tables, *self._neighbours(token, checkpoint)])
 
-    def _distinct(self) -> list[str]:
-        files = self.manifest.rows
-        return [
-            name
-            for i, name in enumerate(files)
-            if name in self.alignments and files[name] not in list(files.values())[:i]
-        ]
+    def _distinct(self, checkpoint: Checkpoint | None) -> list[str]:
+        """Name the matrices that are there, one for each file of weights."""
+        if checkpoint is None:
+            return []
+        names = ["input"]
+        names += ["head"] if checkpoint.head is not None and not checkpoint.tied else []
+        names += ["bias"] if checkpoint.biases else []
+        file_of = {self.manifest.rows[name]: name for name in reversed(names) if name in self.alignments}
+        return [name for name in names if name in file_of.values()]
 
     def _sources(self, matrix: str, token: NewToken) -> Table:
         alignment, row = self.alignments[matrix], token.id - self.manifest.plan.kept
@@ -100,10 +103,9 @@ class Explainer:
         where = {"input": "row", "head": "head row", "bias": "bias"}[matrix]
         return Table(f"{where}: weights of source tokens", ("source token", "id", "weight"), rows)
 
-    def _neighbours(self, token: NewToken) -> list[Table]:
-        if not self.manifest.rows:
+    def _neighbours(self, token: NewToken, checkpoint: Checkpoint | None) -> list[Table]:
+        if checkpoint is None:
             return []
-        checkpoint = open_checkpoint(self.directory)
         matrix = checkpoint.matrix(checkpoint.input)
         query = np.asarray(matrix[token.id : token.id + 1], np.float32)
         ids, cosines = nearest_by_cosine(query, matrix[: self.manifest.plan.kept], SHOWN_NEIGHBOURS)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array
 
 from vocabx.core.alignment import Alignment, mean_over
 from vocabx.core.plan import Plan
@@ -78,8 +78,9 @@ def load_model(directory: Path) -> Arrays:
 
 def random_alignment(rows: int = PLAN.new, sources: int = PLAN.kept, seed: int = 0) -> Alignment:
     """Return sparse rows with a few weights each."""
-    weights = random_array((rows, sources), density=0.05, rng=np.random.default_rng(seed), format="csr")
-    return Alignment.build(csr_array(weights))
+    generator = np.random.default_rng(seed)
+    dense = generator.random((rows, sources)) * (generator.random((rows, sources)) < 0.05)
+    return Alignment.build(csr_array(dense))
 
 
 def mean_row(sources: int = PLAN.kept) -> Alignment:

@@ -265,3 +265,10 @@ def test_sigterm_ends_the_block_like_an_exit(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="143"):
         terminate()
     assert os.listdir(tmp_path) == []
+
+
+def test_folders_made_for_a_target_that_fails_vanish_and_those_of_others_stay(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ValueError, match="no"), staged_directory(tmp_path / "there" / "new" / "deep" / "target"):
+        raise ValueError("no")
+    assert list((tmp_path / "there").iterdir()) == []

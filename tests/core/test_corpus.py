@@ -211,6 +211,11 @@ def test_no_pattern_at_all_is_a_sentence() -> None:
         Corpus.open([])
 
 
+def test_an_empty_name_is_not_the_current_directory() -> None:
+    with pytest.raises(CorpusError, match="The name of a corpus is empty"):
+        Corpus.open([""])
+
+
 def test_a_file_that_goes_away_is_a_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "a")
     corpus = Corpus.open([path])

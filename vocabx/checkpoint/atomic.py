@@ -43,6 +43,7 @@ def staged_directory(target: Path, force: bool = False, protect: Sequence[Path] 
     target = Path(os.path.abspath(target))
     _check_target(target, force, protect)
     stage, previous = _sibling(target, "incomplete"), _sibling(target, "previous")
+    absent = [folder for folder in target.parents if not folder.exists()]
     with _sigterm_as_exit(), _output_errors(target):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +60,8 @@ def staged_directory(target: Path, force: bool = False, protect: Sequence[Path] 
                 previous.rename(target)
             _remove(previous)
             _remove(stage)
+            if not os.path.lexists(target):
+                _remove_empty(absent)
 
 
 def synchronize(path: Path, *, recursive: bool = True) -> None:
@@ -95,6 +98,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, innermost first, as long as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 @contextmanager

@@ -34,6 +34,8 @@ def _is_corpus_file(path: Path) -> bool:
 
 
 def _files(pattern: str) -> list[Path]:
+    if not pattern:
+        raise CorpusError("The name of a corpus is empty. Name a text file, directory or pattern.")
     path = Path(pattern)
     if path.is_dir():
         found = sorted(file for file in path.rglob("*") if file.is_file() and _is_corpus_file(file))
