@@ -19,8 +19,8 @@ from vocabx.eval.windows import batches_of_windows, sliding_windows
 
 __all__ = ["BitsPerByte", "Interval", "TokenGroup", "bits_per_byte", "score_documents"]
 
-LOGITS_AT_ONCE = 2**27
-"""Numbers in the logits of one batch: half a gigabyte in float32."""
+LOGITS_AT_ONCE = 2**25
+"""Numbers in the logits of one batch: 128 MB in float32; more is slower."""
 
 Nats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
