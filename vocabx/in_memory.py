@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 import ml_dtypes
@@ -18,6 +19,7 @@ from vocabx.extension import Extension, prepare
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, roles_of
+from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -141,11 +143,7 @@ def _suppress_padding(model: PreTrainedModel, plan: Plan) -> None:
 
 def _with_backend(tokenizer: PreTrainedTokenizerBase, extension: Extension) -> PreTrainedTokenizerBase:
     """Make a tokenizer with the extended pipeline and the settings of the given one."""
-    from tempfile import TemporaryDirectory
-
     from transformers import AutoTokenizer
-
-    from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 
     with TemporaryDirectory() as base, TemporaryDirectory() as out:
         tokenizer.save_pretrained(base)
