@@ -126,8 +126,12 @@ class _Search:
                     changed_lines=changed,
                     source_change_limit=self.limit,
                     tradeoffs=tuple(tradeoffs),
+                    corpus_tokens=(self._count(self.encoded.ids), self._count(word_ids)),
                 )
             banned |= to_drop
+
+    def _count(self, ids: Ragged) -> int:
+        return int(ids.lengths @ self.encoded.words.counts)
 
     def _learn(self, merges: int) -> LearnedMerges:
         self.progress(f"learning {merges:,} merges from {len(self.encoded.words.words):,} distinct words")
@@ -146,7 +150,7 @@ class _Search:
                 return learned, selection
             if learned.is_exhausted:
                 raise self._too_few(
-                    len(selection.pieces), len(self._choose(learned, banned, len(learned.merges)).pieces)
+                    len(selection.pieces), len(self._choose(learned, banned, len(learned.merges)).pieces), len(banned)
                 )
             learned = self._learn(2 * len(learned.merges))
 
@@ -160,15 +164,16 @@ class _Search:
             banned=banned,
         )
 
-    def _too_few(self, chosen: int, available: int) -> TokenizerError:
+    def _too_few(self, chosen: int, available: int, dropped: int) -> TokenizerError:
         if available > self.options.size:
             return TokenizerError(
                 f"No choice of new tokens from this corpus makes exactly {self.options.size:,}, because characters "
                 f"come with their parts. Ask for {chosen:,}, or for a few more."
             )
+        guarded = f" The guard for source text dropped {dropped:,} with all built on them." if dropped else ""
         return TokenizerError(
             f"The corpus gives {available:,} new tokens, not {self.options.size:,}. Ask for fewer, add text, or lower "
-            f"the minimum frequency (now {self.options.minimum_frequency})."
+            f"the minimum frequency (now {self.options.minimum_frequency}).{guarded}"
         )
 
     def _guard(

@@ -34,17 +34,20 @@ class ExtendedTokenizer:
     source_change_limit : float
     tradeoffs : tuple of Tradeoff
         What other limits would cost; empty when nothing fired on the sample.
+    corpus_tokens : (int, int)
+        What the corpus takes with the base and with the extended tokenizer.
     """
 
-    source: FastSegmenter
-    segmenter: FastSegmenter
-    selection: Selection
-    witnesses: Mapping[int, str]
+    source: FastSegmenter = field(repr=False)
+    segmenter: FastSegmenter = field(repr=False)
+    selection: Selection = field(repr=False)
+    witnesses: Mapping[int, str] = field(repr=False)
     scripts: tuple[str, ...]
     sample_lines: int
     changed_lines: int
     source_change_limit: float
-    tradeoffs: Sequence[Tradeoff] = field(default=())
+    tradeoffs: Sequence[Tradeoff] = ()
+    corpus_tokens: tuple[int, int] = (0, 0)
 
     @property
     def first_new(self) -> int:

@@ -51,5 +51,4 @@ class ExtensionOptions:
                 f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}."
             )
         if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
-            for script in self.scripts:
-                check_script(script)
+            object.__setattr__(self, "scripts", tuple(map(check_script, self.scripts)))

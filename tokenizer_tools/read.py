@@ -233,7 +233,14 @@ def read_tokenizer(directory: Path) -> FastSegmenter:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the library raises bare Exception for a broken tokenizer.json
-        raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}") from error
+        advice = (
+            ""
+            if (directory / "tokenizer.json").exists()
+            else (
+                " There is no tokenizer.json; open the tokenizer with AutoTokenizer where that works and save it again."
+            )
+        )
+        raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}{advice}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
@@ -247,4 +254,4 @@ def roles_of(tokenizer: object) -> dict[str, int]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:") + "."

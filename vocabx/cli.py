@@ -34,11 +34,11 @@ class _Group(click.Group):
         except VocabxError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as interrupt:
-            click.echo("\nInterrupted. Nothing was written.", err=True)
+            click.echo("\nInterrupted. Nothing was changed.", err=True)
             raise SystemExit(130) from interrupt
         except SystemExit as stop:
             if stop.code == TERMINATED:
-                click.echo("Terminated. Nothing was written.", err=True)
+                click.echo("Terminated. Nothing was changed.", err=True)
             raise
 
 
@@ -49,6 +49,11 @@ def _stages() -> Stages:
     progress = StderrProgress()
     click.get_current_context().call_on_close(progress.close)
     return Stages(progress)
+
+
+def _hide_loading_bars() -> None:
+    # transformers draws one for each model it opens; these commands say themselves what they do.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _print(report: Report, as_json: bool) -> None:
@@ -62,7 +67,7 @@ def _directory(model: str) -> Path:
 
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-force_option = click.option("--force", is_flag=True, help="Replace an existing output directory.")
+force_option = click.option("--force", is_flag=True, help="Replace an earlier output of vocabx.")
 
 
 def learning_options(command: Command) -> Command:
@@ -103,7 +108,7 @@ def learning_options(command: Command) -> Command:
             "--source-sample",
             multiple=True,
             metavar="PATH",
-            help="Source-language text whose ids must hold. Default: an English sample.",
+            help="Source-language text whose ids must hold. Default: an English sample, of the Python documentation.",
         ),
         click.option(
             "--source-change-limit",
@@ -164,11 +169,13 @@ def extend(
     stages, settings = _stages(), _settings(options)
     if dry_run:
         extension, _ = plan_extension(model, Request(corpus, size, **settings), stages)
+        headline = "A dry run: nothing was written."
     elif out is None:
         raise click.UsageError("Name the directory to write with --out, or use --dry-run.")
     else:
         extension = extend(model, corpus, out, size=size, force=force, stages=stages, **settings)
-    _print(extension.report(stages), as_json)
+        headline = f"Written to {out}. Prove it with: vocabx verify {out} --base {model}"
+    _print(extension.report(stages, headline), as_json)
 
 
 @main.group()
@@ -191,7 +198,7 @@ def tokenizer_extend(
 
     stages = _stages()
     extended = extend_tokenizer_only(model, corpus, out, size=size, force=force, stages=stages, **_settings(options))
-    _print(tokenizer_report(extended, stages), as_json)
+    _print(tokenizer_report(extended, stages, f"Written to {out}."), as_json)
 
 
 @tokenizer.command("audit")
@@ -230,7 +237,7 @@ def tokenizer_audit(models: Sequence[str], texts: Sequence[str], text_field: str
     "--corpus",
     multiple=True,
     metavar="PATH",
-    help="Source-language text whose ids must hold. Default: an English sample.",
+    help="Source-language text whose ids must hold. Default: an English sample, of the Python documentation.",
 )
 @click.option("--after-training", is_flag=True, help="Skip what training is meant to change.")
 @click.option("--strict", is_flag=True, help="Fail also when a check lacks what it needs.")
@@ -243,8 +250,11 @@ def verify(
     from vocabx.verification import verify
 
     lines = Corpus.open(corpus).lines() if corpus else None
+    _hide_loading_bars()
     result = verify(directory, base, lines, after_training, _stages().say)
     _print(result.to_report(), as_json)
+    if base is None and not as_json:
+        click.echo("\nAdd --base MODEL to run the checks that compare with the model this was made from.")
     if not (result.strict_passed if strict else result.passed):
         raise SystemExit(1)
 
@@ -283,5 +293,6 @@ def demo(out: Path | None, force: bool) -> None:
 
     if force and out is None:
         raise InputError("--force replaces an output directory; name it with --out.")
+    _hide_loading_bars()
     for part in run_demo(out, force=force, stages=_stages()):
         click.echo(part + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Unpack
@@ -49,7 +50,7 @@ def extend(
     out : str or Path
         The directory to write; it appears whole or not at all.
     force : bool
-        Replace an existing `out`.
+        Replace an `out` that vocabx wrote earlier.
     stages : Stages, optional
         Hears what goes on and measures it.
 
@@ -73,6 +74,7 @@ def extend(
     _check_place(Path(out), request)
     directory = resolve_model(model)
     with staged_directory(Path(out), force=force, protect=[directory]) as stage:
+        _check_replaced(Path(out))
         extension, checkpoint = plan_extension(model, request, stages)
         write_extension(extension, checkpoint, stage, stages)
     return extension
@@ -95,6 +97,7 @@ def extend_tokenizer_only(
     _check_place(Path(out), request)
     directory = resolve_model(model, weights=False)
     with staged_directory(Path(out), force=force, protect=[directory]) as stage:
+        _check_replaced(Path(out))
         tokenizer = train(read_tokenizer(directory), text, request, stages)
         write_tokenizer(tokenizer.segmenter, directory, stage)
         tokenizer_manifest(tokenizer, base_name(model), request, text).save(stage)
@@ -112,6 +115,13 @@ def _check_place(out: Path, request: Request) -> None:
         real = needed.resolve()
         if place == real or place in real.parents:
             raise OutputError(f"{place} is or holds {needed}, which is in use. Choose another place for the output.")
+
+
+def _check_replaced(out: Path) -> None:
+    """Raise `OutputError` where `out` holds anything but an earlier output of vocabx."""
+    is_empty = out.is_dir() and not any(out.iterdir())
+    if os.path.lexists(out) and not is_empty and not (out / FILE_NAME).is_file():
+        raise OutputError(f"{out} was not written by vocabx and is not replaced. Choose another place, or remove it.")
 
 
 def base_name(model: str | Path) -> str:

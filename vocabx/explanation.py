@@ -55,6 +55,9 @@ class Explainer:
         for token in self.manifest.new_tokens:
             known.setdefault(token.text.replace("␣", " "), token)
         found = known.get(text) or known.get(" " + text)
+        if found is None and name.isascii() and name.isdigit():
+            plan = self.manifest.plan
+            raise InputError(f"{name} is no new id of {self.directory}; those are {plan.kept} to {plan.tokens - 1}.")
         if found is None:
             ids = self.segmenter.encode([text])[0]
             pieces = " + ".join(self.tokens.show(token) for token in ids)
@@ -73,11 +76,11 @@ class Explainer:
             "merge": " + ".join(map(self.tokens.show, token.parts)),
         }
         if token.witness is not None:
-            facts["witness"] = token.witness
+            facts["witness"] = token.witness.replace(" ", "␣")
         if token.needed_by is not None:
             facts["needed by"] = self.tokens.show(token.needed_by)
         if token.origin is not None:
-            facts["origin"] = f"{token.origin}, evidence {token.evidence}"
+            facts["row"] = f"{token.origin}, evidence: {token.evidence}"
         checkpoint = open_checkpoint(self.directory) if self.manifest.rows else None
         tables = [self._sources(matrix, token) for matrix in self._distinct(checkpoint)]
         return Report("", facts, [*tables, *self._neighbours(token, checkpoint)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,15 +34,15 @@ class Extension:
 
     tokenizer: ExtendedTokenizer
     plan: Plan
-    initialization: Initialization
-    padding: Alignment
-    manifest: Manifest
+    initialization: Initialization = field(repr=False)
+    padding: Alignment = field(repr=False)
+    manifest: Manifest = field(repr=False)
 
     def probes(self) -> list[str]:
         """Texts that any faithful copy of the tokenizer encodes alike: the witnesses of all new tokens."""
         return list(self.tokenizer.witnesses.values())
 
-    def report(self, stages: Stages) -> Report:
+    def report(self, stages: Stages, headline: str = "") -> Report:
         """Say what was decided, and what each stage took."""
         tokens = self.manifest.new_tokens
         facts: dict[str, Cell] = {
@@ -50,38 +50,47 @@ class Extension:
             "method": self.manifest.method,
             "tokens before": self.plan.kept,
             **tokenizer_facts(self.tokenizer),
-            "fallback rows": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
+            "rows without evidence (mean)": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
             "rows before": self.plan.rows_before,
             "rows after": self.plan.rows_after,
             "padding rows": len(self.plan.padding),
         }
-        return Report("", facts, [*tradeoff_tables(self.tokenizer), stages.table()])
+        return Report(headline, facts, [*tradeoff_tables(self.tokenizer), stages.table()])
 
 
 def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
     """Sum up an extended tokenizer."""
+    before, after = tokenizer.corpus_tokens
     return {
         "new tokens": len(tokenizer.selection.pieces),
         "proved by a witness": len(tokenizer.witnesses),
-        "incomplete, each part of another": len(tokenizer.selection.needed_by),
+        "parts of characters that others need": len(tokenizer.selection.needed_by),
+        "corpus tokens before": before,
+        "corpus tokens after": after,
+        "after / before": after / before if before else None,
         "scripts learned": ", ".join(tokenizer.scripts) or "any",
         "source sample lines": tokenizer.sample_lines,
         "changed source lines": tokenizer.changed_lines,
     }
 
 
-def tokenizer_report(tokenizer: ExtendedTokenizer, stages: Stages) -> Report:
+def tokenizer_report(tokenizer: ExtendedTokenizer, stages: Stages, headline: str = "") -> Report:
     """Say what was learned, and what it took."""
-    return Report("", tokenizer_facts(tokenizer), [*tradeoff_tables(tokenizer), stages.table()])
+    return Report(headline, tokenizer_facts(tokenizer), [*tradeoff_tables(tokenizer), stages.table()])
 
 
 def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:
     """Say what other limits on changed source lines would cost; nothing when no new token touched the sample."""
     if not tokenizer.tradeoffs:
         return []
-    columns = ("limit", "changed lines", "dropped roots", "kept gain")
+    columns = ("limit", "changed lines", "first merges dropped", "saving kept")
     rows = [tuple(asdict(row).values()) for row in tokenizer.tradeoffs]
-    return [Table("limits on changed source lines (estimate)", columns, rows)]
+    title = (
+        f"What a limit on changed source lines costs (estimate; in force: {tokenizer.source_change_limit:g}).\n"
+        "A first merge joins two tokens of the base and takes all tokens built on it along; the saving is in tokens of "
+        "the corpus."
+    )
+    return [Table(title, columns, rows)]
 
 
 def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stages) -> ExtendedTokenizer:

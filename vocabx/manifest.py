@@ -84,6 +84,8 @@ class Manifest:
     def load(cls, directory: Path) -> Manifest:
         """Read it from a model directory; raise `InputError` when vocabx did not write that directory."""
         path = directory / FILE_NAME
+        if not directory.is_dir():
+            raise InputError(f"There is no directory {directory}.")
         if not path.is_file():
             raise InputError(f"{directory} has no {FILE_NAME}: vocabx did not write it.")
         try:

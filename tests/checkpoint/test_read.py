@@ -165,3 +165,10 @@ def test_a_tensor_that_is_stored_twice_is_refused(tmp_path: Path) -> None:
     save_sharded(tmp_path, {"model-1.safetensors": tensors, "model-2.safetensors": {INPUT: tensors[INPUT]}})
     with pytest.raises(CheckpointError, match=r"is stored twice: in .*model-1.safetensors and in .*model-2"):
         open_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("m.gguf", "It holds GGUF files"), ("tokenizer.json", "a tokenizer alone")])
+def test_a_directory_of_something_else_is_told_apart(name: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match=hint):
+        open_checkpoint(tmp_path)

@@ -161,7 +161,7 @@ def pickled(place: Place) -> list[str]:
 
 CASES: dict[str, tuple[Spoil, str]] = {
     "no such corpus": (options(corpus="nowhere.txt"), r"There is no corpus file nowhere\.txt\. Check the path"),
-    "an empty corpus": (text(b""), r"The corpus is empty: .*corpus\.txt hold no text"),
+    "an empty corpus": (text(b""), r"The corpus is empty: there is no text in .*corpus\.txt"),
     "a blank corpus": (text(b" \n\t\n\xc2\xa0\n"), r"The corpus is empty"),
     "a directory without text": (directory_without_text, r"texts holds no corpus file"),
     "no UTF-8": (text("가\n나\n".encode() + b"abc\xff\n"), r"corpus\.txt is not valid UTF-8 at line 3, byte 3"),
@@ -294,7 +294,7 @@ def test_extending_a_tokenizer_alone_says_the_same(case: str, place: Place, run:
 
 def test_a_blank_source_sample_is_no_sample(place: Place, run: Run) -> None:
     place.sample.write_text("\n \n")
-    assert_nothing_written(place, run, place.extend(), r"The corpus is empty: .*sample\.txt hold no text")
+    assert_nothing_written(place, run, place.extend(), r"The corpus is empty: there is no text in .*sample\.txt")
 
 
 def test_the_current_directory_is_not_replaced(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,18 +308,26 @@ def test_the_current_directory_is_not_replaced(place: Place, run: Run, monkeypat
 
 
 @pytest.mark.parametrize("kind", [existing_file, existing_directory])
-def test_force_replaces_what_is_there(kind: Spoil, place: Place, run: Run) -> None:
-    ran = run(*kind(place), "--force")
+def test_force_does_not_replace_what_others_made(kind: Spoil, place: Place, run: Run) -> None:
+    assert_nothing_written(place, run, [*kind(place), "--force"], r"was not written by vocabx and is not replaced")
+
+
+def test_force_replaces_an_earlier_output_and_an_empty_directory(place: Place, run: Run) -> None:
+    place.out.mkdir()
+    assert run(*place.extend("--force")).status == 0
+    (place.out / "note").write_text("made later")
+    ran = run(*place.extend("--force"))
     assert ran.status == 0, ran.err
     assert (place.out / "model.safetensors").is_file()
-    assert not (place.out / "precious").exists()
+    assert not (place.out / "note").exists()
     assert sorted(path.name for path in place.root.iterdir()) == ["base", "corpus.txt", "out", "sample.txt"]
 
 
 def test_force_keeps_what_is_there_when_the_extension_fails(place: Place, run: Run) -> None:
-    arguments = existing_directory(place)
+    assert run(*place.extend()).status == 0
+    arguments = place.extend("--force")
     arguments[arguments.index("--size") + 1] = "50000"
-    assert_nothing_written(place, run, [*arguments, "--force"], "The corpus gives")
+    assert_nothing_written(place, run, arguments, "The corpus gives")
 
 
 @pytest.mark.parametrize(
@@ -340,7 +348,7 @@ def test_a_mistake_in_the_options_is_a_usage_error(arguments: list[str], pattern
     ("command", "pattern"),
     [
         (["explain", "{base}", "x"], r"base has no vocabx\.json: vocabx did not write it"),
-        (["explain", "{root}/nowhere", "x"], r"nowhere has no vocabx\.json"),
+        (["explain", "{root}/nowhere", "x"], r"There is no directory .*nowhere"),
         (["verify", "{base}"], r"base has no vocabx\.json"),
         (["tokenizer", "audit", "{base}", "--text", "{root}/nowhere.txt"], "There is no corpus file"),
         (["tokenizer", "audit", "{base}", "--text", "ko={root}/nowhere.txt"], "There is no corpus file"),

@@ -198,13 +198,21 @@ def test_explain_serves_a_tokenizer_alone(place: Place, run: Run) -> None:
     assert run("explain", place.out, KEPT).status == 0
 
 
-@pytest.mark.parametrize("name", ["the", "한국의 아침", "0", "999999", ""])
+@pytest.mark.parametrize("name", ["the", "한국의 아침", ""])
 def test_explaining_what_is_no_new_token_says_how_it_is_segmented(name: str, place: Place, run: Run) -> None:
     run(*place.extend())
     ran = run("explain", place.out, name)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.startswith(f"Error: {name!r} is not a new token of ")
     assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["0", "999999"])
+def test_explaining_an_id_that_is_not_new_says_which_are(name: str, place: Place, run: Run) -> None:
+    run(*place.extend())
+    ran = run("explain", place.out, name)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == f"Error: {name} is no new id of {place.out}; those are {KEPT} to {KEPT + 39}.\n"
 
 
 def test_methods_lists_the_table(run: Run) -> None:

@@ -78,8 +78,8 @@ def names(directory: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "status", "sentence"),
     [
-        (signal.SIGINT, 130, "Interrupted. Nothing was written."),
-        (signal.SIGTERM, 143, "Terminated. Nothing was written."),
+        (signal.SIGINT, 130, "Interrupted. Nothing was changed."),
+        (signal.SIGTERM, 143, "Terminated. Nothing was changed."),
     ],
     ids=["SIGINT", "SIGTERM"],
 )

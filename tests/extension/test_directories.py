@@ -470,7 +470,7 @@ def test_what_other_limits_would_cost_is_reported_and_recorded(tmp_path: Path) -
     _, out, extension = extend(tmp_path, corpus=corpus, source_change_limit=0.1)
     assert extension.tokenizer.scripts == ()
     table = extension.report(Stages()).tables[0]
-    assert table.title == "limits on changed source lines (estimate)"
+    assert table.title.startswith("What a limit on changed source lines costs (estimate; in force: 0.1).")
     manifest = Manifest.load(out)
     assert [tuple(row.values()) for row in manifest.tokenizer["tradeoffs"]] == [tuple(row) for row in table.rows]
     assert manifest.with_rows({}) == extension.manifest
@@ -498,7 +498,10 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
     report = extension.report(stages)
     assert [row[0] for row in report.tables[-1].rows] == names
     assert report.facts["new tokens"] == SIZE
-    assert report.facts["fallback rows"] == 0
+    assert report.facts["rows without evidence (mean)"] == 0
+    before, after = report.facts["corpus tokens before"], report.facts["corpus tokens after"]
+    assert (before, after) == extension.tokenizer.corpus_tokens
+    assert 0 < after < before
 
 
 @pytest.mark.parametrize("method", list(INITIALIZERS))

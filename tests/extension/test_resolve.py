@@ -37,7 +37,7 @@ def test_a_hub_id_that_cannot_be_downloaded_is_one_sentence(error: Exception, mo
         raise error
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    with pytest.raises(CheckpointError, match=r"the hub did not give it: (no network|bad name) Check") as caught:
+    with pytest.raises(CheckpointError, match=r"the hub did not give it: (no network|bad name)\. Check") as caught:
         resolve_model("someone/model")
     assert "\n" not in str(caught.value)
 

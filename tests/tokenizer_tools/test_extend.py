@@ -96,6 +96,11 @@ def test_target_lines_take_fewer_tokens(result: ExtendedTokenizer) -> None:
     assert after < 0.8 * before
 
 
+def test_the_tokens_of_the_corpus_are_those_of_its_lines(result: ExtendedTokenizer) -> None:
+    before, after = result.corpus_tokens
+    assert 0 < after < before
+
+
 def decode(segmenter: FastSegmenter, line: str) -> str:
     return segmenter.backend.decode(segmenter.encode([line])[0], skip_special_tokens=False)
 
@@ -214,7 +219,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message
         ExtensionOptions(**options)
 
 
-@pytest.mark.parametrize("scripts", [("hangul",), ("Hangul", ANY_SCRIPT)])
+@pytest.mark.parametrize("scripts", [("hangull",), ("Hangul", ANY_SCRIPT)])
 def test_an_unknown_script_is_refused_before_any_work(scripts: tuple[str, ...]) -> None:
     with pytest.raises(UnknownNameError, match="There is no script called"):
         ExtensionOptions(size=1, scripts=scripts)

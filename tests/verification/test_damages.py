@@ -172,7 +172,7 @@ def test_every_check_has_a_damage() -> None:
 def test_a_tied_head_that_is_stored_with_other_values_is_found(tied: Path, tied_base: Path, tmp_path: Path) -> None:
     out = damaged(tied, tmp_path / "out", untie)
     assert SHAPES in failing(verify(out, tied_base, ENGLISH))
-    assert SHAPES in failing(verify(out, corpus=ENGLISH))
+    assert SHAPES in failing(verify(out, lines=ENGLISH))
 
 
 @pytest.mark.parametrize("damage", [index_total_size, unlisted_tensor])
@@ -189,7 +189,7 @@ def test_an_index_that_was_wrong_before_is_the_bases_matter(tmp_path: Path) -> N
     index_total_size(base)
     out = extend(base, tmp_path / "out")
     assert failing(verify(out, base, ENGLISH)) == set()
-    assert failing(verify(out, corpus=ENGLISH)) == {SHAPES}
+    assert failing(verify(out, lines=ENGLISH)) == {SHAPES}
 
 
 def test_the_wrong_base_is_found(untied: Path, tied_base: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_tokenizer_that_is_not_stored_as_tokenizer_json_is_found(untied: Path,
     out = damaged(
         untied, tmp_path / "out", spell_apart, setting("tokenizer_config.json", "tokenizer_class", "GPT2Tokenizer")
     )
-    result = verify(out, corpus=ENGLISH)
+    result = verify(out, lines=ENGLISH)
     assert FILE_ENCODES in failing(result)
     assert "has no tokenizer.json" in result.to_report().to_text()
 

@@ -23,7 +23,7 @@ UNPROMISED = "the method 'multivariate' does not promise convex rows"
 
 
 def test_without_a_base_nothing_is_compared(untied: Path) -> None:
-    result = verify(untied, corpus=ENGLISH)
+    result = verify(untied, lines=ENGLISH)
     assert {name for name, reason in reasons(result).items() if reason == NO_BASE} == (
         COMPARE_TOKENIZERS | COMPARE_WEIGHTS
     )
@@ -153,3 +153,13 @@ def test_a_base_that_cannot_be_opened_is_not_the_directorys_fault(untied: Path, 
 def test_a_directory_is_not_verified_against_itself(untied: Path) -> None:
     with pytest.raises(InputError, match="cannot be verified against itself"):
         verify(untied, untied)
+
+
+def test_text_given_as_one_string_is_not_taken_for_lines(untied: Path) -> None:
+    with pytest.raises(InputError, match="expected lines of text, got one string"):
+        verify(untied, lines="english.txt")
+
+
+def test_a_base_of_another_size_is_not_the_base(untied: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"so it is not the base: by vocabx\.json that is"):
+        verify(untied, extend(untied, tmp_path / "again", size=5))

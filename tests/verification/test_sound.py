@@ -41,8 +41,8 @@ def test_every_kind_of_method_passes(method: str, untied_base: Path, tmp_path: P
 
 def test_equal_rows_of_the_mean_are_said_to_be_by_design(untied_base: Path, tmp_path: Path) -> None:
     result = verify(extend(untied_base, tmp_path / "out", method="mean"), untied_base, ENGLISH)
-    assert "'mean' are equal by design" in evidence(result)["different tokens have different rows"]
-    assert "1 distinct of 40" in evidence(result)["different tokens have different rows"]
+    assert "'mean' are equal by design" in evidence(result)["rows are equal only where weights are"]
+    assert "1 different rows of 40" in evidence(result)["rows are equal only where weights are"]
 
 
 def test_a_model_of_several_files_passes(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_nothing_in_the_directory_is_changed(untied: Path, untied_base: Path) ->
 
 def test_the_name_of_each_check_is_told_before_it_runs(tied: Path) -> None:
     told = list[str]()
-    result = verify(tied, corpus=ENGLISH, progress=told.append)
-    assert told == [finding.name for finding in result.findings]
+    result = verify(tied, lines=ENGLISH, progress=told.append)
+    assert told == [f"checking: {finding.name}" for finding in result.findings]
 
 
 def test_a_head_of_another_type_than_the_input_passes(untied_base: Path, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_head_of_another_type_than_the_input_passes(untied_base: Path, tmp_pat
 
 def test_a_matrix_that_was_drawn_is_left_out_of_the_comparison(untied: Path, tmp_path: Path) -> None:
     drawn = in_json(FILE_NAME, lambda data: (data["rows"].update(input="drawn"), data.update(convex=False)))
-    result = verify(damaged(untied, tmp_path / "out", drawn), corpus=ENGLISH)
+    result = verify(damaged(untied, tmp_path / "out", drawn), lines=ENGLISH)
     assert failing(result) == set(), result.to_report().to_text()
     assert evidence(result)["rows equal the stored weights applied"] == (
         "the same are model.embed_tokens.weight: drawn; lm_head.weight: 40 of 40"

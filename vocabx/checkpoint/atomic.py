@@ -22,6 +22,7 @@ ADVICE = {
     errno.ENOSPC: "The disk is full: free some space or choose another disk.",
     errno.EDQUOT: "Your disk quota is used up: free some space or choose another disk.",
     errno.EFBIG: "A file would be larger than the system allows: raise the limit (ulimit -f) or choose another disk.",
+    errno.ENOENT: "The place cannot hold a directory: choose another one.",
     errno.EACCES: "You may not write there: choose another place or change its permissions.",
     errno.EPERM: "You may not write there: choose another place or change its permissions.",
     errno.EROFS: "The disk is mounted read-only: choose another place.",
@@ -86,7 +87,7 @@ def _check_target(target: Path, force: bool, protect: Sequence[Path]) -> None:
 
 def _check_absent(target: Path, force: bool) -> None:
     if os.path.lexists(target) and not force:
-        raise OutputError(f"{target} exists already. Choose another place, or replace it with --force.")
+        raise OutputError(f"{target} exists already. Choose another place, or replace it with --force (force=True).")
 
 
 def _sibling(target: Path, ending: str) -> Path:

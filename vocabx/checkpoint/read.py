@@ -122,7 +122,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         raise CheckpointError(f"There is no model directory {directory}.")
     if not (directory / CONFIG).is_file():
-        raise CheckpointError(f"{directory} is no model directory: it has no {CONFIG}.")
+        raise CheckpointError(f"{directory} is no model directory: it has no {CONFIG}.{_hint(directory)}")
     config = read_json(directory / CONFIG)
     text = config.get("text_config")
     if config.get("quantization_config") or (isinstance(text, dict) and text.get("quantization_config")):
@@ -131,6 +131,14 @@ def _read_config(directory: Path) -> dict[str, Any]:
             "Start from the unquantised checkpoint and quantise the result."
         )
     return config
+
+
+def _hint(directory: Path) -> str:
+    if any(directory.glob("*.gguf")):
+        return " It holds GGUF files; start from the safetensors that they were made of."
+    if (directory / "tokenizer.json").is_file():
+        return " It holds a tokenizer alone, which `vocabx tokenizer extend` can extend."
+    return ""
 
 
 def _weight_file(directory: Path, name: str) -> Path:

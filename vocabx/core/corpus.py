@@ -104,7 +104,7 @@ class Corpus:
         lines = self.lines()
         first = list(itertools.islice(lines, size))
         if not first:
-            raise CorpusError(f"The corpus is empty: {', '.join(map(str, self.files))} hold no text.")
+            raise CorpusError(f"The corpus is empty: there is no text in {', '.join(map(str, self.files))}.")
         yield first
         while batch := list(itertools.islice(lines, size)):
             yield batch
@@ -143,7 +143,9 @@ class Corpus:
                 raise CorpusError(f"{file}, line {number}: not JSON ({error}).") from error
             text = record.get(self.field) if isinstance(record, dict) else None
             if not isinstance(text, str):
-                raise CorpusError(f"{file}, line {number}: no text in the field {self.field!r}.")
+                raise CorpusError(
+                    f"{file}, line {number}: no text in the field {self.field!r}. Name another with --text-field."
+                )
             if not _is_unicode(text):
                 raise CorpusError(f"{file}, line {number}: half of a surrogate pair, which is no character.")
             yield text

@@ -31,6 +31,9 @@ __all__ = [
     "VocabxError",
 ]
 
+MOST_LISTED = 20
+"""Names that are listed beside a suggestion."""
+
 
 class VocabxError(Exception):
     """Base of every error that is reported to the user as one sentence."""
@@ -59,7 +62,8 @@ class UnknownNameError(InputError):
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=1)
         suggestion = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"There is no {kind} called {name!r}.{suggestion} Known: {', '.join(names)}.")
+        listed = "" if close and len(names) > MOST_LISTED else f" Known: {', '.join(names)}."
+        super().__init__(f"There is no {kind} called {name!r}.{suggestion}{listed}")
 
 
 class OutputError(VocabxError):

@@ -27,7 +27,8 @@ SCRIPTS = tuple(NAMES.split())
 
 
 def check_script(name: str) -> str:
-    """Return the name if it is a script's Unicode name, else raise `UnknownNameError` with a suggestion."""
+    """Return a script's Unicode name, given in any case, else raise `UnknownNameError` with a suggestion."""
+    name = {script.lower(): script for script in SCRIPTS}.get(name.lower(), name)
     if name not in SCRIPTS:
         raise UnknownNameError("script", name, SCRIPTS)
     return name

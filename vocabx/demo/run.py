@@ -62,7 +62,7 @@ def run_demo(out: Path | None, *, force: bool, stages: Stages) -> Iterator[str]:
         yield extension.report(stages).to_text()
         yield _titled("What the tokenizers make of held-out text", _audit(demo, target).to_text())
         yield _titled("One new token explained", _explain(target, extension))
-        checks = verify(target, base=demo.base, corpus=demo.held_out("en"), progress=stages.say)
+        checks = verify(target, base=demo.base, lines=demo.held_out("en"), progress=stages.say)
         yield _titled("Is it sound?", checks.to_report().to_text())
         yield _titled("Bits per byte before any training", _bits(demo, extension, target, Path(temporary), stages))
         yield f"Kept in {out}." if out else "Add --out DIR to keep the extended model."

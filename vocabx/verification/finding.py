@@ -86,6 +86,9 @@ class Verification:
         found = Counter(finding.status for finding in self.findings)
         return {status: found[status] for status in Status}
 
+    def __str__(self) -> str:
+        return self.to_report().to_text()
+
     @property
     def passed(self) -> bool:
         """Whether no check failed."""

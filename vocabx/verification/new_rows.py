@@ -48,8 +48,10 @@ def check_distinct(subject: Subject) -> Outcome:
             groups.setdefault(value, {}).setdefault(key, subject.plan.kept + row)
         collapsed = [list(group.values()) for group in groups.values() if len(group) > 1]
         count = sum(len(group) - 1 for group in collapsed)
+        twins = len(hashes) - len(groups) - count
         evidence.append(
-            f"{tensor.name}: {len(groups):,} distinct of {len(hashes):,}, {count:,} equal in spite of other weights"
+            f"{tensor.name}: {len(groups):,} different rows of {len(hashes):,}; {twins:,} are those of a token with "
+            f"the same weights, {count:,} of one with other weights"
         )
         if count > MOST_COLLAPSED * len(hashes) and subject.manifest.method not in EQUAL_BY_DESIGN:
             offenders += [f"{tensor.name}: {', '.join(subject.show(row) for row in group[:3])}" for group in collapsed]

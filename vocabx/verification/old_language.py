@@ -67,6 +67,10 @@ def check_source_text(subject: Subject) -> Outcome:
     changed = [line for line, is_same in kept if not is_same]
     aside = len(subject.lines) - len(kept)
     evidence = f"{len(changed):,} of {len(kept):,} {subject.lines_name} changed (limit {limit:.1%})"
+    if changed and limit:
+        evidence += (
+            f"; the limit was kept on {', '.join(subject.manifest.tokenizer.get('sample_files', ['its sample']))}"
+        )
     evidence += f", {aside:,} with {', '.join(scripts)} set aside" if aside else ""
     return judge([repr(line) for line in changed] if len(changed) > limit * len(kept) else [], evidence)
 

@@ -22,7 +22,7 @@ MOST_LINES = 100_000
 def verify(
     directory: str | Path,
     base: str | Path | None = None,
-    corpus: Iterable[str] | None = None,
+    lines: Iterable[str] | None = None,
     after_training: bool = False,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Verification:
@@ -34,8 +34,8 @@ def verify(
         A model directory, or one that holds only an extended tokenizer.
     base : str or Path, optional
         The model it was made of, a directory or a hub id. Checks that compare are not run without it.
-    corpus : iterable of str, optional
-        Lines in the source language, by default the English sample that ships with vocabx.
+    lines : iterable of str, optional
+        Text in the source language, line by line, by default the English sample that ships with vocabx.
     after_training : bool
         Whether the model was trained since; then weights are no longer compared with the base's.
     progress : callable
@@ -46,7 +46,9 @@ def verify(
     InputError
         When there is no readable manifest to verify by, or when the base itself cannot be opened.
     """
-    text = None if corpus is None else tuple(islice(corpus, MOST_LINES))
+    if isinstance(lines, str):
+        raise InputError("lines: expected lines of text, got one string; read a file with Corpus.open([path]).lines().")
+    text = None if lines is None else tuple(islice(lines, MOST_LINES))
     own, original = Path(directory), None if base is None else resolve_model(base)
     subject = Subject(own, Manifest.load(own), original, text, after_training)
     if original is not None:
@@ -54,7 +56,7 @@ def verify(
     blamed: dict[str, str] = {}
     findings = []
     for check in CHECKS:
-        progress(check.name)
+        progress(f"checking: {check.name}")
         findings.append(_run(check, subject, blamed))
     return Verification(tuple(findings))
 
@@ -63,7 +65,13 @@ def _check_base(subject: Subject, base: Path) -> None:
     """Open the base first, so that its faults are not reported as the directory's."""
     if subject.directory.resolve() == base.resolve():
         raise InputError(f"{base} cannot be verified against itself.")
-    _ = subject.base_segmenter, subject.base_checkpoint
+    _ = subject.base_checkpoint
+    found, expected = len(subject.base_segmenter.tokens), subject.manifest.plan.kept
+    if found != expected:
+        raise InputError(
+            f"{base} has {found:,} tokens, so it is not the base: by vocabx.json that is {subject.manifest.base!r} "
+            f"with {expected:,}."
+        )
 
 
 def _run(check: Check, subject: Subject, blamed: dict[str, str]) -> Finding:
