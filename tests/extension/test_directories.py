@@ -499,8 +499,8 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
     assert [row[0] for row in report.tables[-1].rows] == names
     assert report.facts["new tokens"] == SIZE
     assert report.facts["rows without evidence (mean)"] == 0
-    before, after = report.facts["corpus tokens before"], report.facts["corpus tokens after"]
-    assert (before, after) == extension.tokenizer.corpus_tokens
+    before, after = extension.tokenizer.corpus_tokens
+    assert (report.facts["corpus tokens before"], report.facts["corpus tokens after"]) == (before, after)
     assert 0 < after < before
 
 

@@ -162,4 +162,4 @@ def test_text_given_as_one_string_is_not_taken_for_lines(untied: Path) -> None:
 
 def test_a_base_of_another_size_is_not_the_base(untied: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"so it is not the base: by vocabx\.json that is"):
-        verify(untied, extend(untied, tmp_path / "again", size=5))
+        verify(untied, extend(untied, tmp_path / "again"))
