@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from vocabx.core.errors import CheckpointError
 
-__all__ = ["Progress", "copy_bytes", "write_bytes"]
+__all__ = ["Progress", "copy_bytes", "copy_in_steps", "write_bytes"]
 
 Progress = Callable[[int], None]
 """Told how many bytes were written since the last call."""
@@ -45,26 +45,33 @@ def _steps() -> Iterator[Step]:
 
 def copy_bytes(source: int, sink: int, begin: int, end: int, progress: Progress) -> None:
     """Append bytes `begin` to `end` of one open file to another, by the fastest way that works between the two."""
+    for count in copy_in_steps(source, sink, begin, end):
+        progress(count)
+
+
+def copy_in_steps(source: int, sink: int, begin: int, end: int) -> Iterator[int]:
+    """Do the same, and yield the bytes of each step."""
     for step in _steps():
-        begin = _repeat(step, source, sink, begin, end, progress)
+        for count in _repeat(step, source, sink, begin, end):
+            begin += count
+            yield count
         if begin == end:
             return
     raise CheckpointError("A weight file became shorter while it was copied. Nothing else may write to the model.")
 
 
-def _repeat(step: Step, source: int, sink: int, begin: int, end: int, progress: Progress) -> int:
+def _repeat(step: Step, source: int, sink: int, begin: int, end: int) -> Iterator[int]:
     while begin < end:
         try:
             count = step(source, sink, begin, min(end - begin, BYTES_PER_STEP))
         except OSError as error:
             if error.errno not in NOT_HERE:
                 raise
-            break
+            return
         if count == 0:
-            break
+            return
         begin += count
-        progress(count)
-    return begin
+        yield count
 
 
 def write_bytes(sink: int, data: bytes | memoryview) -> None:
