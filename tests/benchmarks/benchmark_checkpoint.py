@@ -203,7 +203,8 @@ def main() -> None:
     parser.add_argument("--watched", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
-        stage(*options.stage, options.watched)
+        source, target = options.stage
+        stage(source, target, options.watched)
         return
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
         compare(Path(directory), options.gigabytes, options.runs, options.keep_cache)
