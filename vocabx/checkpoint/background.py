@@ -13,16 +13,14 @@ from vocabx.checkpoint.copying import Progress
 
 __all__ = ["Background"]
 
-WORKERS = 2
-
 
 class Background:
-    """Threads that run tasks in order; a task yields how many bytes it has written since its last step."""
+    """One thread that runs tasks in order; a task yields how many bytes it has written since its last step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=WORKERS)
+        self._pool = ThreadPoolExecutor(max_workers=1)
         self._waiting: list[Future[int]] = []
 
     def run(self, steps: Iterator[int]) -> None:
