@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Unpack
 
@@ -71,10 +73,7 @@ def extend(
     """
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
-    _check_place(Path(out), request)
-    directory = resolve_model(model)
-    with staged_directory(Path(out), force=force, protect=[directory]) as stage:
-        _check_replaced(Path(out))
+    with _output(model, request, Path(out), force) as (_, stage):
         extension, checkpoint = plan_extension(model, request, stages)
         write_extension(extension, checkpoint, stage, stages)
     return extension
@@ -94,16 +93,25 @@ def extend_tokenizer_only(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     text = request.open_corpus()
-    _check_place(Path(out), request)
-    directory = resolve_model(model, weights=False)
-    with staged_directory(Path(out), force=force, protect=[directory]) as stage:
-        _check_replaced(Path(out))
+    with _output(model, request, Path(out), force, weights=False) as (directory, stage):
         tokenizer = train(read_tokenizer(directory), text, request, stages)
         write_tokenizer(tokenizer.segmenter, directory, stage)
         tokenizer_manifest(tokenizer, base_name(model), request, text).save(stage)
         with stages("reopening"):
             check_reopened(stage, tokenizer.segmenter, list(tokenizer.witnesses.values()))
     return tokenizer
+
+
+@contextmanager
+def _output(
+    model: str | Path, request: Request, out: Path, force: bool, *, weights: bool = True
+) -> Iterator[tuple[Path, Path]]:
+    """Yield the base's directory and a staged one that becomes `out`; it takes nothing away but an earlier output."""
+    _check_place(out, request)
+    directory = resolve_model(model, weights=weights)
+    with staged_directory(out, force=force, protect=[directory]) as stage:
+        _check_replaced(out)
+        yield directory, stage
 
 
 def _check_place(out: Path, request: Request) -> None:
