@@ -102,7 +102,7 @@ def test_an_upward_import_is_found(tmp_path: Path, module: str, line: str) -> No
         ("aligners/recipes.py", "from vocabx.core.tokens import TokenTable"),
         ("aligners/spaces/words.py", "from vocabx.aligners.recipes import Recipe"),
         ("vocabx/extension.py", "from vocabx import __version__, report\nimport vocabx.aligners.recipes"),
-        ("vocabx/cli.py", "import vocabx, numpy\nfrom vocabx import extension"),
+        ("vocabx/cli/extend.py", "import vocabx, numpy\nfrom vocabx import extension"),
         ("vocabx/__main__.py", "from vocabx.cli import main"),
     ],
 )

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from vocabx.core.arrays import Ints
 from vocabx.core.tokens import TokenTable
 from vocabx.tokenizer_tools.guard import Tradeoff
 from vocabx.tokenizer_tools.read import FastSegmenter
@@ -55,9 +58,14 @@ class ExtendedTokenizer:
         return len(self.source.tokens)
 
     @property
+    def new_ids(self) -> Ints:
+        """The id of each new piece, shape (N,), ascending."""
+        return np.arange(self.first_new, self.first_new + len(self.selection.pieces))
+
+    @property
     def new_tokens(self) -> TokenTable:
-        """The table of the new tokens, row 0 for id `first_new`."""
-        return self.segmenter.tokens.select(range(self.first_new, self.first_new + len(self.selection.pieces)))
+        """The table of the new tokens, row i for id `new_ids[i]`."""
+        return self.segmenter.tokens.select(self.new_ids)
 
 
 def append_selection(source: FastSegmenter, selection: Selection) -> FastSegmenter:

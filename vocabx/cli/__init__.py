@@ -1,0 +1,60 @@
+"""The command line: one module per command, which parses, calls and prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import click
+
+from vocabx import __version__
+from vocabx.cli.demo import demo
+from vocabx.cli.explain import explain
+from vocabx.cli.extend import extend
+from vocabx.cli.methods import methods
+from vocabx.cli.tokenizer_audit import tokenizer_audit
+from vocabx.cli.tokenizer_extend import tokenizer_extend
+from vocabx.cli.verify import verify
+from vocabx.core.errors import VocabxError
+
+__all__ = ["main"]
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Group(click.Group):
+    """Prints a VocabxError as one sentence; every other exception is a bug and keeps its traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except VocabxError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt as interrupt:
+            click.echo("\nInterrupted. Nothing was changed.", err=True)
+            raise SystemExit(130) from interrupt
+        except SystemExit as stop:
+            if stop.code == TERMINATED:
+                click.echo("Terminated. Nothing was changed.", err=True)
+            raise
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """Give a pretrained language model the vocabulary of a new language."""
+    # Without torch, transformers announces that models cannot be used; here only its tokenizers are.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+
+
+@main.group()
+def tokenizer() -> None:
+    """Extend or audit a tokenizer alone."""
+
+
+# In the order of a user's work, which is the order of the help text.
+for command in (extend, tokenizer, verify, explain, methods, demo):
+    main.add_command(command)
+for command in (tokenizer_extend, tokenizer_audit):
+    tokenizer.add_command(command)

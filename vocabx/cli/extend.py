@@ -1,0 +1,51 @@
+"""Write a model with an extended vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vocabx.cli.options import as_json_option, force_option, learning_options, make_stages, print_report, read_settings
+
+__all__ = ["extend"]
+
+
+@click.command()
+@click.argument("model")
+@learning_options
+@click.option(
+    "--method", default="constituents", show_default=True, help="How new rows are made; `vocabx methods` lists them."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes every draw.")
+@click.option("--pad-to-multiple", type=int, help="Pad the matrices to a multiple of this many rows.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing; needs no --out.")
+@force_option
+@as_json_option
+def extend(
+    model: str,
+    corpus: Sequence[str],
+    size: int,
+    out: Path | None,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Write MODEL, a directory or hub id, with a vocabulary extended from text."""
+    from vocabx.directories import extend, plan_extension
+    from vocabx.request import Request
+
+    stages, settings = make_stages(), read_settings(options)
+    if dry_run:
+        extension, _ = plan_extension(model, Request(corpus, size, **settings), stages)
+        headline = "A dry run: nothing was written."
+    elif out is None:
+        raise click.UsageError("Name the directory to write with --out, or use --dry-run.")
+    else:
+        extension = extend(model, corpus, out, size=size, force=force, stages=stages, **settings)
+        headline = f"Written to {out}. Prove it with: vocabx verify {out} --base {model}"
+    print_report(extension.report(stages, headline), as_json)

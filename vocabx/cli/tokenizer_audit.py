@@ -1,0 +1,41 @@
+"""Say what tokenizers make of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from vocabx.cli.options import as_json_option, model_directory, print_report
+
+__all__ = ["tokenizer_audit"]
+
+
+@click.command("audit")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    required=True,
+    metavar="[LABEL=]PATH",
+    help="Text to measure, with the label of its language. May be repeated.",
+)
+@click.option("--text-field", default="text", show_default=True, help="Field of JSONL and Parquet records.")
+@as_json_option
+def tokenizer_audit(models: Sequence[str], texts: Sequence[str], text_field: str, as_json: bool) -> None:
+    """Say what each tokenizer makes of each text, side by side."""
+    from vocabx.core.corpus import Corpus
+    from vocabx.eval.audit import audit
+    from vocabx.tokenizer_tools.read import read_tokenizer
+
+    labelled = {
+        label if path else Path(label).stem: path or label for label, _, path in (t.partition("=") for t in texts)
+    }
+    corpora = {label: Corpus.open([path], text_field).batches for label, path in labelled.items()}
+    names = [Path(model).name if Path(model).exists() else model for model in models]
+    if len(set(names)) < len(names):
+        names = list(models)
+    segmenters = {name: read_tokenizer(model_directory(model)) for name, model in zip(names, models, strict=True)}
+    print_report(audit(segmenters, corpora), as_json)
