@@ -1,30 +1,37 @@
-"""Extend a byte-level BPE tokenizer with tokens learned from text, and prove each of them."""
+"""Extend a tokenizer with tokens learned from text or taken from another tokenizer, and prove each of them."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from vocabx.core.arrays import Ragged
+import numpy as np
+
+from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import TokenizerError
 from vocabx.core.scripts import script_shares
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer, append_selection
-from vocabx.tokenizer_tools.guard import SourceSample, Tradeoff, find_fires, read_sample, token_gain
-from vocabx.tokenizer_tools.merges import LearnedMerges, learn_merges
+from vocabx.tokenizer_tools.candidates import Candidates, Corpus, LearnedCandidates
+from vocabx.tokenizer_tools.donor import DonorCandidates
+from vocabx.tokenizer_tools.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.guard import Fires, SourceSample, find_fires, read_sample, token_gain
 from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.reachability import find_witnesses
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection, select
-from vocabx.tokenizer_tools.surfaces import Family
-from vocabx.tokenizer_tools.words import CountedWords, EncodedWords, count_words, encode_words, word_text
+from vocabx.tokenizer_tools.words import CountedWords, count_words, word_text
 
 __all__ = ["extend_tokenizer"]
 
+LETTERS = re.compile(r"[^\W\d_]{3,}")
 USED_SHARE = 0.01
 """A text uses a script when at least this share of its letters belongs to it."""
-SPARE = 1.15
-"""Merges learned per token wanted: some are incomplete characters that nobody needs, or are dropped later."""
+SPARE = {True: 1.15, False: 1.6}
+"""Merges learned per token wanted, in families with merges and without: some are incomplete characters that nobody
+needs, or are dropped later; where tokens need no parts, the best are chosen from more."""
+UNREACHABLE = "no text produces them"
+UNWANTED = "they change source text"
 
 
 def extend_tokenizer(
@@ -33,50 +40,53 @@ def extend_tokenizer(
     source_lines: Iterable[str],
     options: ExtensionOptions,
     *,
+    donor: FastSegmenter | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> ExtendedTokenizer:
-    """Learn `options.size` tokens from streamed lines on top of a byte-level BPE tokenizer.
+    """Add `options.size` tokens, learned from streamed lines or taken from a donor, to a tokenizer.
 
-    Source merges keep their ranks and new ones follow, so a text changes only where a new merge fires. Tokens that
-    change the source sample, and tokens that no text was found to produce, are dropped and others take their place,
-    until none is left to drop.
+    What the source does comes first and new tokens join its tokens, so a text changes only where a new token stands;
+    see `Appender` for how each family gets there. Tokens that change the source sample, and tokens that no text was
+    found to produce, are dropped and others take their place, until none is left to drop.
 
     Raises
     ------
     TokenizerError
-        When the base is of another family, or the corpus cannot give that many tokens.
+        When the corpus or the donor cannot give that many tokens.
     """
-    if source.family is not Family.BYTE_LEVEL:
-        raise TokenizerError(
-            f"The base has a {source.family.value} tokenizer; only byte-level BPE tokenizers can be extended so far."
-        )
     words = count_words(
         source, batches, compose=options.compose, progress=lambda lines: progress(f"counting words: {lines:,} lines")
     )
+    if not words.words:
+        raise TokenizerError("Nothing is left of the corpus after the tokenizer's normaliser. Give other text.")
     sample_lines = list(source_lines)
-    scripts, foreign = _choose_scripts(options.scripts, words, sample_lines)
+    scripts, foreign = _choose_scripts(options.scripts, words, sample_lines, source)
+    is_foreign = bool(scripts) and scripts == foreign
     limit = options.source_change_limit
+    if limit is None:
+        limit = 0.0 if is_foreign else 0.005
+    # Words of the sample would fire in text like it. Tokens of a foreign script cannot be among them.
+    known = frozenset() if is_foreign or limit == 1 else _words_of(sample_lines)
+    corpus = Corpus(source, words, scripts, options, known)
     search = _Search(
-        source=source,
-        encoded=encode_words(source, words, scripts),
+        corpus=corpus,
+        supply=LearnedCandidates(corpus, progress) if donor is None else DonorCandidates(corpus, donor, progress),
         sample=read_sample(source, sample_lines, foreign),
-        scripts=scripts,
-        options=options,
-        limit=limit if limit is not None else (0.0 if foreign and foreign == scripts else 0.005),
+        limit=limit,
         progress=progress,
     )
     return search.run()
 
 
 def _choose_scripts(
-    wanted: tuple[str, ...] | None, words: CountedWords, sample_lines: Sequence[str]
+    wanted: tuple[str, ...] | None, words: CountedWords, sample_lines: Sequence[str], source: FastSegmenter
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scripts to learn, none for any, and those of them that the sample does not use."""
     known = _used_scripts("".join(sample_lines))
     if wanted is None:
         characters: Counter[str] = Counter()
         for word, count in zip(words.words, words.counts.tolist(), strict=True):
-            for character in word_text(word):
+            for character in word_text(word, source.family):
                 characters[character] += count
         wanted = tuple(script for script in _used_scripts(characters) if script not in known)
     scripts = () if wanted == (ANY_SCRIPT,) else wanted
@@ -87,103 +97,109 @@ def _used_scripts(characters: Mapping[str, int] | str) -> list[str]:
     return [script for script, share in script_shares(characters).items() if share >= USED_SHARE]
 
 
+def _words_of(lines: Iterable[str]) -> frozenset[str]:
+    """Collect the runs of letters in a text, without their case."""
+    return frozenset(run for line in lines for run in LETTERS.findall(line.casefold()))
+
+
 @dataclass
 class _Search:
     """Select, build, test, ban; again until nothing is banned."""
 
-    source: FastSegmenter
-    encoded: EncodedWords
+    corpus: Corpus
+    supply: Callable[[int], Candidates]
     sample: SourceSample
-    scripts: tuple[str, ...]
-    options: ExtensionOptions
     limit: float
     progress: Callable[[str], None]
+    banned: dict[str, str] = field(default_factory=dict)
+    """Pieces that were dropped, and why."""
 
     def run(self) -> ExtendedTokenizer:
-        learned = self._learn(int(self.options.size * SPARE) + 64)
-        banned: set[str] = set()
-        tradeoffs: Sequence[Tradeoff] = ()
+        options, source = self.corpus.options, self.corpus.source
+        candidates = self.supply(int((options.size or 0) * SPARE[source.family.has_merges]) + 64)
+        first_fires: Fires | None = None
         while True:
-            learned, selection = self._select(learned, banned)
-            extended = append_selection(self.source, selection)
-            self.progress(f"testing {len(selection.pieces):,} new tokens, {len(banned):,} dropped so far")
-            words = self.encoded.words.words
-            word_ids = extended.encode_words(words)
-            to_drop, changed, found = self._guard(extended, selection, word_ids)
-            tradeoffs = tradeoffs or found
-            first = len(self.source.tokens)
-            complete = [first + i for i, p in enumerate(selection.pieces) if p not in selection.needed_by]
-            witnesses = find_witnesses(extended, complete, words, word_ids)
-            to_drop |= {selection.pieces[token - first] for token in complete if token not in witnesses}
-            if not to_drop:
+            candidates, selection = self._select(candidates)
+            extended, new_ids = self.corpus.appender(selection), self.corpus.appender.ids(selection)
+            self.progress(f"testing {len(selection.pieces):,} new tokens, {len(self.banned):,} dropped so far")
+            words = self.corpus.encoded.words
+            word_ids = extended.encode_words(words.words)
+            fires = self._find_fires(extended, selection, new_ids, word_ids)
+            first_fires = first_fires or fires
+            kept = fires.keep(self.limit) if fires else np.zeros(0, np.bool_)
+            unwanted = [root for root, stays in zip(fires.roots if fires else (), kept, strict=True) if not stays]
+            piece_of = dict(zip(new_ids.tolist(), selection.pieces, strict=True))
+            complete = [token for token, piece in piece_of.items() if piece not in selection.needed_by]
+            witnesses = find_witnesses(extended, complete, words.words, word_ids)
+            unreachable = {piece_of[token]: UNREACHABLE for token in complete if token not in witnesses}
+            if not unwanted and not unreachable:
                 return ExtendedTokenizer(
-                    source=self.source,
+                    source=source,
                     segmenter=extended,
                     selection=selection,
+                    new_ids=new_ids,
                     witnesses=witnesses,
-                    scripts=self.scripts,
+                    scripts=self.corpus.scripts,
                     sample_lines=self.sample.size,
-                    changed_lines=changed,
+                    changed_lines=fires.changed_lines(kept) if fires else 0,
                     source_change_limit=self.limit,
-                    tradeoffs=tuple(tradeoffs),
-                    corpus_tokens=(self._count(self.encoded.ids), self._count(word_ids)),
+                    unseen_share=first_fires.unseen_share if first_fires else 0.0,
+                    tradeoffs=tuple(first_fires.tradeoffs()) if first_fires else (),
+                    corpus_tokens=self._count_tokens(word_ids),
+                    filtered=candidates.filtered.counts,
+                    dropped=dict(Counter(self.banned.values())),
                 )
-            banned |= to_drop
+            self.banned |= unreachable | dict.fromkeys(unwanted, UNWANTED)
 
-    def _count(self, ids: Ragged) -> int:
-        return int(ids.lengths @ self.encoded.words.counts)
-
-    def _learn(self, merges: int) -> LearnedMerges:
-        self.progress(f"learning {merges:,} merges from {len(self.encoded.words.words):,} distinct words")
-        return learn_merges(
-            self.source.tokens,
-            self.encoded,
-            size=merges,
-            minimum_frequency=self.options.minimum_frequency,
-            only_new=bool(self.scripts),
+    def _count_tokens(self, after: Ragged) -> tuple[int, int]:
+        words = self.corpus.encoded.words
+        before = (
+            self.corpus.encoded.ids
+            if self.corpus.closed is self.corpus.source
+            else self.corpus.source.encode_words(words.words)
         )
+        return int(before.lengths @ words.counts), int(after.lengths @ words.counts)
 
-    def _select(self, learned: LearnedMerges, banned: set[str]) -> tuple[LearnedMerges, Selection]:
+    def _select(self, candidates: Candidates) -> tuple[Candidates, Selection]:
+        size = self.corpus.options.size
         while True:
-            selection = self._choose(learned, banned, self.options.size)
-            if len(selection.pieces) == self.options.size:
-                return learned, selection
-            if learned.is_exhausted:
-                raise self._too_few(
-                    len(selection.pieces), len(self._choose(learned, banned, len(learned.merges)).pieces), len(banned)
-                )
-            learned = self._learn(2 * len(learned.merges))
+            everything = len(candidates.loose) + len(candidates.merges)
+            selection = self._choose(candidates, everything if size is None else size)
+            if selection.pieces and size in (None, len(selection.pieces)):
+                return candidates, selection
+            if candidates.is_exhausted:
+                available = len(self._choose(candidates, everything).pieces)
+                raise self._too_few(len(selection.pieces), available, len(self.banned))
+            candidates = self.supply(2 * everything)
 
-    def _choose(self, learned: LearnedMerges, banned: set[str], size: int) -> Selection:
+    def _choose(self, candidates: Candidates, size: int) -> Selection:
         return select(
-            self.source.tokens,
-            self.source.family,
-            learned.merges,
+            self.corpus.source.tokens,
+            self.corpus.source.family,
+            candidates.merges,
             size=size,
-            longest=self.options.longest,
-            banned=banned,
+            longest=self.corpus.options.longest,
+            banned=self.banned.keys() | candidates.filtered.pieces,
+            loose=candidates.loose,
+            order=candidates.order,
         )
 
     def _too_few(self, chosen: int, available: int, dropped: int) -> TokenizerError:
-        if available > self.options.size:
+        wanted = self.corpus.options.size or 1
+        if available > wanted:
             return TokenizerError(
-                f"No choice of new tokens from this corpus makes exactly {self.options.size:,}, because characters "
-                f"come with their parts. Ask for {chosen:,}, or for a few more."
+                f"No choice of new tokens from this corpus makes exactly {wanted:,}, because characters come with "
+                f"their parts. Ask for {chosen:,}, or for a few more."
             )
-        guarded = f" The guard for source text dropped {dropped:,} with all built on them." if dropped else ""
+        guarded = f" {dropped:,} were dropped with all built on them." if dropped else ""
         return TokenizerError(
-            f"The corpus gives {available:,} new tokens, not {self.options.size:,}. Ask for fewer, add text, or lower "
-            f"the minimum frequency (now {self.options.minimum_frequency}).{guarded}"
+            f"The corpus gives {available:,} new tokens, not {wanted:,}. Ask for fewer, add text, or lower the minimum "
+            f"frequency (now {self.corpus.options.minimum_frequency}).{guarded}"
         )
 
-    def _guard(
-        self, extended: FastSegmenter, selection: Selection, word_ids: Ragged
-    ) -> tuple[set[str], int, Sequence[Tradeoff]]:
-        first = len(self.source.tokens)
-        gain = token_gain(selection, word_ids, self.encoded.words.counts, first)
-        fires = find_fires(self.sample, extended, first, selection, gain)
-        if fires is None:
-            return set(), 0, ()
-        kept = fires.keep(self.limit)
-        dropped = {root for root, stays in zip(fires.roots, kept, strict=True) if not stays}
-        return dropped, fires.changed_lines(kept), fires.tradeoffs()
+    def _find_fires(
+        self, extended: FastSegmenter, selection: Selection, new_ids: Ints, word_ids: Ragged
+    ) -> Fires | None:
+        made_of = self.corpus.source.segment_surfaces(extended.tokens.select(new_ids)).lengths
+        gain = token_gain(np.maximum(made_of, 1), word_ids, self.corpus.encoded.words.counts, new_ids)
+        return find_fires(self.sample, extended, new_ids, selection, gain)

@@ -1,13 +1,9 @@
-"""An extended tokenizer: how it is put together, and the evidence that it is sound."""
+"""An extended tokenizer, and the evidence that it is sound."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
 
 from vocabx.core.arrays import Ints
 from vocabx.core.tokens import TokenTable
@@ -15,7 +11,7 @@ from vocabx.tokenizer_tools.guard import Tradeoff
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection
 
-__all__ = ["ExtendedTokenizer", "append_selection"]
+__all__ = ["ExtendedTokenizer"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +24,8 @@ class ExtendedTokenizer:
         The base and the extended pipeline.
     selection : Selection
         New pieces, their merges, and what each incomplete piece is needed by.
+    new_ids : ndarray of int64, shape (N,)
+        The id of each new piece, ascending.
     witnesses : mapping of int to str
         For each new id of whole characters a text that produces it.
     scripts : tuple of str
@@ -35,22 +33,34 @@ class ExtendedTokenizer:
     sample_lines, changed_lines : int
         Lines of the source sample, and those whose ids changed.
     source_change_limit : float
+    unseen_share : float
+        Estimated share of source lines outside the sample that change all the same, because they hold what the sample
+        does not; more sample lines lower it.
     tradeoffs : tuple of Tradeoff
         What other limits would cost; empty when nothing fired on the sample.
     corpus_tokens : (int, int)
-        What the corpus takes with the base and with the extended tokenizer.
+        What the corpus takes with the base and with the extended tokenizer; words that the base cannot spell are
+        left out of both.
+    filtered : mapping of str to int
+        Candidates that a rule of the filter took away, by rule.
+    dropped : mapping of str to int
+        Candidates that were tried and taken away, by what was wrong with them; others took their place.
     """
 
     source: FastSegmenter = field(repr=False)
     segmenter: FastSegmenter = field(repr=False)
     selection: Selection = field(repr=False)
+    new_ids: Ints = field(repr=False)
     witnesses: Mapping[int, str] = field(repr=False)
     scripts: tuple[str, ...]
     sample_lines: int
     changed_lines: int
     source_change_limit: float
+    unseen_share: float = 0.0
     tradeoffs: Sequence[Tradeoff] = ()
     corpus_tokens: tuple[int, int] = (0, 0)
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def first_new(self) -> int:
@@ -58,26 +68,6 @@ class ExtendedTokenizer:
         return len(self.source.tokens)
 
     @property
-    def new_ids(self) -> Ints:
-        """The id of each new piece, shape (N,), ascending."""
-        return np.arange(self.first_new, self.first_new + len(self.selection.pieces))
-
-    @property
     def new_tokens(self) -> TokenTable:
         """The table of the new tokens, row i for id `new_ids[i]`."""
         return self.segmenter.tokens.select(self.new_ids)
-
-
-def append_selection(source: FastSegmenter, selection: Selection) -> FastSegmenter:
-    """Return the source pipeline with new pieces and merges appended."""
-    from tokenizers import Tokenizer
-
-    definition: dict[str, Any] = json.loads(source.backend.to_str())
-    model = definition["model"]
-    # An added token outside the model's vocabulary is numbered by the vocabulary's size when the file is read,
-    # so it must be in the vocabulary to keep its id.
-    model["vocab"] |= {added["content"]: added["id"] for added in definition["added_tokens"]}
-    first = len(source.tokens)
-    model["vocab"] |= {piece: first + i for i, piece in enumerate(selection.pieces)}
-    model["merges"] += [[merge.left, merge.right] for merge in selection.merges]
-    return FastSegmenter(Tokenizer.from_str(json.dumps(definition, ensure_ascii=False)), source.roles)

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from vocabx.core.arrays import Bools, Ints, Ragged
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection
-from vocabx.tokenizer_tools.words import holds_scripts
+from vocabx.tokenizer_tools.words import holds_scripts, split_words
 
-__all__ = ["LIMITS", "Fires", "SourceSample", "Tradeoff", "find_fires", "read_sample", "token_gain"]
+__all__ = ["LIMITS", "Fires", "SourceSample", "Tradeoff", "count_uses", "find_fires", "read_sample", "token_gain"]
 
 LIMITS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 1.0)
 """Shares of changed lines that the trade-off is reported for."""
@@ -73,6 +73,15 @@ class Fires:
         """Count the lines in which a kept root fires."""
         return int(((self.lines @ kept.astype(np.int64)) > 0).sum())
 
+    @property
+    def unseen_share(self) -> float:
+        """Estimate the share of other lines in which a piece fires that never did here (Good and Turing).
+
+        It is the number of roots that fire in one line only, by the number of lines.
+        """
+        touched = np.diff(self.lines.tocsc().indptr)
+        return float((touched == 1).sum() / self.lines.shape[0])
+
     def keep(self, limit: float) -> Bools:
         """Choose the roots that stay, shape (R,): most gain per line first, while at most `limit` of lines change."""
         columns = self.lines.tocsc()
@@ -105,32 +114,35 @@ class Fires:
 def read_sample(segmenter: FastSegmenter, lines: Iterable[str], foreign: Sequence[str]) -> SourceSample:
     """Split source-language lines into distinct words and leave out the words of foreign scripts."""
     number_of: dict[str, int] = {}
-    split = segmenter.plain_words
+    split = split_words(segmenter)
     rows = [[number_of.setdefault(word, len(number_of)) for word in split(line)] for line in lines]
     ragged = Ragged.from_rows(rows)
     ones = np.ones(len(ragged.values), np.int64)
     incidence = csr_array((ones, ragged.values, ragged.starts), shape=(len(rows), len(number_of)))
     words = tuple(number_of)
-    kept = np.flatnonzero(~holds_scripts(words, foreign))
+    kept = np.flatnonzero(~holds_scripts(words, foreign, segmenter.family))
     return SourceSample(tuple(words[i] for i in kept), csr_array(incidence.tocsc()[:, kept].tocsr()))
 
 
-def token_gain(selection: Selection, word_ids: Ragged, counts: Ints, first_new: int) -> NDArray[np.float64]:
-    """Count the source tokens that each new piece saves on words seen `counts` times, shape (N,)."""
-    leaves: dict[str, int] = {}
-    for piece, merge in selection.parts.items():
-        leaves[piece] = leaves.get(merge.left, 1) + leaves.get(merge.right, 1)
-    is_new = word_ids.values >= first_new
-    uses = np.bincount(
-        word_ids.values[is_new] - first_new,
-        weights=counts[word_ids.row_of_value[is_new]],
-        minlength=len(selection.pieces),
-    )
-    return np.asarray(uses * (np.fromiter(leaves.values(), np.float64, len(leaves)) - 1))
+def token_gain(source_tokens: Ints, word_ids: Ragged, counts: Ints, new_ids: Ints) -> NDArray[np.float64]:
+    """Count the source tokens that each new piece saves on words seen `counts` times, shape (N,).
+
+    `source_tokens` (N,) says how many tokens the source makes of each piece.
+    """
+    return np.asarray(count_uses(word_ids, counts, new_ids) * np.maximum(source_tokens - 1, 1))
+
+
+def count_uses(word_ids: Ragged, counts: Ints, wanted: Ints) -> NDArray[np.float64]:
+    """Count how often each wanted id, given in ascending order, stands in words seen `counts` times."""
+    place = np.searchsorted(wanted, word_ids.values)
+    place[place == len(wanted)] = 0
+    found = wanted[place] == word_ids.values if len(wanted) else np.zeros(len(place), np.bool_)
+    weights = counts[word_ids.row_of_value[found]].astype(np.float64)
+    return np.asarray(np.bincount(place[found], weights=weights, minlength=len(wanted)), np.float64)
 
 
 def find_fires(
-    sample: SourceSample, extended: FastSegmenter, first_new: int, selection: Selection, gain: NDArray[np.float64]
+    sample: SourceSample, extended: FastSegmenter, new_ids: Ints, selection: Selection, gain: NDArray[np.float64]
 ) -> Fires | None:
     """Segment the sample with the extended tokenizer and trace new pieces back to their roots; None when it holds.
 
@@ -138,14 +150,14 @@ def find_fires(
     made of it.
     """
     ids = extended.encode_words(sample.words)
-    is_new = ids.values >= first_new
+    is_new = np.isin(ids.values, new_ids)
     if not is_new.any():
         return None
-    fired = np.unique(ids.values[is_new]) - first_new
-    roots = tuple(sorted(set().union(*(selection.roots[selection.pieces[i]] for i in fired))))
+    pieces = np.searchsorted(new_ids, ids.values[is_new])
+    roots = tuple(sorted(set().union(*(selection.roots[selection.pieces[i]] for i in np.unique(pieces)))))
     needs = _needs(selection, roots)
     words = csr_array(
-        (np.ones(int(is_new.sum()), np.int64), (ids.row_of_value[is_new], ids.values[is_new] - first_new)),
+        (np.ones(len(pieces), np.int64), (ids.row_of_value[is_new], pieces)),
         shape=(len(sample.words), len(selection.pieces)),
     )
     lines = csr_array(sample.lines @ words @ needs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from vocabx.core.arrays import Bools, Ints
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenTable
+from vocabx.tokenizer_tools.surfaces import Family, join_pieces
 from vocabx.tokenizer_tools.words import EncodedWords
 
 __all__ = ["LearnedMerges", "Merge", "learn_merges"]
@@ -26,15 +28,15 @@ COPIES_PER_STRING = 4096
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Two pieces that become one."""
+    """Two pieces that become one; `result` is how that one is spelt, their join unless something else is given."""
 
     left: str
     right: str
+    result: str = ""
 
-    @property
-    def result(self) -> str:
-        """The piece that the merge spells."""
-        return self.left + self.right
+    def __post_init__(self) -> None:
+        if not self.result:
+            object.__setattr__(self, "result", self.left + self.right)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,13 @@ class LearnedMerges:
 
 
 def learn_merges(
-    source: TokenTable, encoded: EncodedWords, *, size: int, minimum_frequency: int, only_new: bool
+    source: TokenTable,
+    encoded: EncodedWords,
+    *,
+    size: int,
+    minimum_frequency: int,
+    only_new: bool,
+    family: Family = Family.BYTE_LEVEL,
 ) -> LearnedMerges:
     """Continue BPE on the source ids of counted words.
 
@@ -63,6 +71,8 @@ def learn_merges(
         Cut each word between two tokens neither of which holds a byte of a wanted script, so that every merge
         learned takes in such a byte. Source merges run before any new one, hence text without these scripts can
         only change where incomplete characters of it meet such a merge.
+    family : Family
+        Says how pieces are joined.
 
     Raises
     ------
@@ -76,7 +86,15 @@ def learn_merges(
         )
     learned = _train(strings, size, minimum_frequency)
     piece_of = {chr(scalar): source.pieces[token] for token, scalar in strings.scalar_of_id.items()}
-    merges = tuple(Merge(*("".join(map(piece_of.__getitem__, part)) for part in pair)) for pair in learned)
+    spelt: dict[str, str] = {}
+
+    def spell(scalars: str) -> str:
+        if scalars not in spelt:
+            pieces = map(piece_of.__getitem__, scalars)
+            spelt[scalars] = reduce(lambda left, right: join_pieces(left, right, family), pieces)
+        return spelt[scalars]
+
+    merges = tuple(Merge(spell(left), spell(right), spell(left + right)) for left, right in learned)
     return LearnedMerges(merges, is_exhausted=len(merges) < size)
 
 
@@ -91,7 +109,7 @@ class _Strings:
     @classmethod
     def build(cls, encoded: EncodedWords, *, only_new: bool) -> _Strings:
         ids, rows = encoded.ids.values, encoded.ids.row_of_value
-        same_word = rows[1:] == rows[:-1]
+        same_word = (rows[1:] == rows[:-1]) & ~encoded.begins_run[1:]
         joins = same_word & (encoded.is_new[1:] | encoded.is_new[:-1]) if only_new else same_word
         opens_part, ends_part = np.ones((2, len(ids)), np.bool_)
         opens_part[1:] = ~joins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from vocabx.core.errors import InputError
@@ -18,8 +19,8 @@ class ExtensionOptions:
 
     Attributes
     ----------
-    size : int
-        New tokens, exactly.
+    size : int, optional
+        New tokens, exactly. Without it as many as there are, which only another tokenizer can say.
     minimum_frequency : int
         A pair of tokens that occurs less often in the corpus is not merged.
     longest : int
@@ -32,17 +33,28 @@ class ExtensionOptions:
         source language, 0.005 when they are not.
     compose : bool
         Bring the corpus to Unicode NFC, as nearly all Korean text is written.
+    exclude : str, optional
+        A regular expression; a candidate in whose text it is found is not taken.
+    digits, punctuation : bool
+        Whether a token may hold a digit, or a character that is neither letter, digit nor space.
+    reuse_reserved : bool
+        Take slots that the tokenizer's makers kept free (`<unused7>`, `<|reserved_special_token_7|>`, `[unused7]`)
+        before the vocabulary grows.
     """
 
-    size: int
+    size: int | None
     minimum_frequency: int = 5
     longest: int = 16
     scripts: tuple[str, ...] | None = None
     source_change_limit: float | None = None
     compose: bool = True
+    exclude: str | None = None
+    digits: bool = True
+    punctuation: bool = True
+    reuse_reserved: bool = False
 
     def __post_init__(self) -> None:
-        if self.size < 1:
+        if self.size is not None and self.size < 1:
             raise InputError(f"The number of new tokens must be at least 1, got {self.size}.")
         if self.longest < 1 or self.minimum_frequency < 1:
             raise InputError("The longest token and the minimum frequency must be at least 1.")
@@ -50,5 +62,9 @@ class ExtensionOptions:
             raise InputError(
                 f"The limit on changed source lines is a share from 0 to 1, got {self.source_change_limit}."
             )
+        try:
+            re.compile(self.exclude or "")
+        except re.error as error:
+            raise InputError(f"The exclusion {self.exclude!r} is no regular expression: {error}.") from error
         if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
             object.__setattr__(self, "scripts", tuple(map(check_script, self.scripts)))

@@ -21,13 +21,16 @@ def find_witnesses(
     The token's own text is tried first, then the first of the native `words` that the model segments into it; each
     witness is checked through the whole pipeline. An id that is not in the result was produced by none of them.
     """
-    own = {token: segmenter.tokens.surfaces[token].decode() for token in ids}
-    witnesses = _confirmed(segmenter, own)
+    witnesses = _confirmed(segmenter, {token: segmenter.tokens.surfaces[token].decode() for token in ids})
     missing = [token for token in ids if token not in witnesses]
     if missing:
         word_ids = word_ids or segmenter.encode_words(words)
         first = _first_words(word_ids, missing)
-        witnesses |= _confirmed(segmenter, {token: word_text(words[word]) for token, word in first.items()})
+        texts = {token: word_text(words[word], segmenter.family) for token, word in first.items()}
+        witnesses |= _confirmed(segmenter, texts)
+        # Where the tokenizer puts a space before every text, the word's own space would be a second one.
+        bare = {token: text[1:] for token, text in texts.items() if token not in witnesses and text[:1] == " "}
+        witnesses |= _confirmed(segmenter, bare)
     return witnesses
 
 

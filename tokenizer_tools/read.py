@@ -64,6 +64,11 @@ class FastSegmenter:
         """How the vocabulary spells bytes."""
         return detect_family(self.definition)
 
+    @property
+    def has_byte_fallback(self) -> bool:
+        """Whether a character without a token of its own is spelt in bytes, so that no text is ever lost."""
+        return self.family is Family.BYTE_LEVEL or bool(self.definition["model"].get("byte_fallback"))
+
     @cached_property
     def tokens(self) -> TokenTable:
         """What every id stands for."""

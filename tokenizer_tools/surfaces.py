@@ -8,7 +8,7 @@ from typing import Any
 
 from vocabx.core.errors import TokenizerError
 
-__all__ = ["Family", "detect_family", "is_reserved", "piece_to_surface", "surface_to_piece"]
+__all__ = ["Family", "detect_family", "is_reserved", "join_pieces", "piece_to_surface", "surface_to_piece"]
 
 MARKER = "\u2581"  # ▁, which metaspace vocabularies write for a space
 CONTINUATION = "##"
@@ -28,6 +28,11 @@ class Family(Enum):
     def marks_spaces(self) -> bool:
         """Whether ▁ stands for a space."""
         return self in (Family.METASPACE, Family.UNIGRAM)
+
+    @property
+    def has_merges(self) -> bool:
+        """Whether a token is made by merging two others; in the other families a token is made of nothing."""
+        return self in (Family.BYTE_LEVEL, Family.METASPACE)
 
 
 def _byte_characters() -> dict[int, str]:
@@ -91,6 +96,15 @@ def surface_to_piece(surface: bytes, family: Family) -> str:
         return surface.decode("latin-1").translate(FROM_LATIN)
     text = surface.decode()
     return text.replace(" ", MARKER) if family.marks_spaces else text
+
+
+def join_pieces(left: str, right: str, family: Family) -> str:
+    """Spell the piece that covers two neighbours.
+
+    >>> join_pieces("play", "##ing", Family.WORDPIECE)
+    'playing'
+    """
+    return left + (right.removeprefix(CONTINUATION) if family is Family.WORDPIECE else right)
 
 
 def is_reserved(piece: str) -> bool:

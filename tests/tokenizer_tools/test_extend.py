@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from tests.strategies import texts
 from tests.tokenizer_tools.toys import (
     ALPHABET,
+    TOYS,
     byte_level,
     english,
     invented,
     korean,
-    llama3_like,
-    metaspace,
     of_merges,
     unigram,
     wordpiece,
@@ -33,13 +32,14 @@ from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import Family, surface_to_piece
 
-BASES = {"byte-level": byte_level, "like Llama 3": llama3_like}
+BASES = TOYS
+SIZES = {"metaspace": 150}
 
 
 @cache
 def extended(base: str, language: str = "Korean") -> ExtendedTokenizer:
     lines = korean() if language == "Korean" else invented()
-    options = ExtensionOptions(size=200, minimum_frequency=2)
+    options = ExtensionOptions(size=SIZES.get(base, 200), minimum_frequency=2)
     return extend_tokenizer(BASES[base](), [lines[:100], lines[100:]], english(), options)
 
 
@@ -48,10 +48,14 @@ def result(request: pytest.FixtureRequest) -> ExtendedTokenizer:
     return extended(*request.param)
 
 
+def test_as_many_tokens_as_wanted_are_added(result: ExtendedTokenizer) -> None:
+    assert len(result.new_ids) == len(result.selection.pieces) in (150, 200)
+
+
 def test_every_new_token_of_whole_characters_has_a_text_that_produces_it(result: ExtendedTokenizer) -> None:
     whole = {
-        result.first_new + i
-        for i, piece in enumerate(result.selection.pieces)
+        token
+        for token, piece in zip(result.new_ids.tolist(), result.selection.pieces, strict=True)
         if piece not in result.selection.needed_by
     }
     assert set(result.witnesses) == whole
@@ -76,10 +80,11 @@ def test_new_ids_follow_the_old_ones_in_the_order_of_the_pieces(result: Extended
     assert new.surfaces[: len(old)] == old.surfaces
     assert new.kinds[: len(old)].tolist() == old.kinds.tolist()
     assert new.pieces[len(old) :] == result.selection.pieces == result.new_tokens.pieces
-    assert len(new) == len(old) + 200
+    assert len(new) == len(old) + len(result.new_ids)
     assert (new.kinds[len(old) :] == TokenKind.NORMAL).all()
-    assert len(set(new.surfaces[len(old) :])) == 200
-    assert not set(new.surfaces[len(old) :]) & {s for s, text in zip(old.surfaces, old.is_text, strict=True) if text}
+    keys = list(zip(new.surfaces, new.word_initial.tolist(), strict=True))
+    assert len(set(keys[len(old) :])) == len(result.new_ids)
+    assert not set(keys[len(old) :]) & {key for key, text in zip(keys, old.is_text, strict=False) if text}
     assert new.roles == old.roles
 
 
@@ -91,14 +96,25 @@ def test_source_lines_keep_their_ids_within_the_limit(result: ExtendedTokenizer)
 
 
 def test_target_lines_take_fewer_tokens(result: ExtendedTokenizer) -> None:
-    lines = korean() if result.scripts else invented()
+    lines = [line for line in (korean() if result.scripts else invented()) if not loses(result.source, line)]
     before, after = (sum(map(len, segmenter.encode(lines))) for segmenter in (result.source, result.segmenter))
-    assert after < 0.8 * before
+    # Where characters would be lost, half of the new tokens here are single characters.
+    assert after < (0.85 if result.source.has_byte_fallback else 0.95) * before or not lines
+
+
+def loses(segmenter: FastSegmenter, line: str) -> bool:
+    """Whether the vocabulary has no way to spell the line."""
+    return segmenter.roles.get("unk") in segmenter.encode([line])[0]
 
 
 def test_the_tokens_of_the_corpus_are_those_of_its_lines(result: ExtendedTokenizer) -> None:
     before, after = result.corpus_tokens
-    assert 0 < after < before
+    has_lost = any(loses(result.source, line) for line in (korean() if result.scripts else invented()))
+    assert 0 < after
+    assert after < before or has_lost
+    lines = korean() if result.scripts else invented()
+    if result.source.family is not Family.METASPACE and not any(loses(result.segmenter, line) for line in lines):
+        assert after == sum(map(len, result.segmenter.encode(lines)))
 
 
 def decode(segmenter: FastSegmenter, line: str) -> str:
@@ -107,7 +123,8 @@ def decode(segmenter: FastSegmenter, line: str) -> str:
 
 @given(line=st.one_of(texts, st.text(), st.sampled_from(korean())))
 def test_text_that_round_trips_with_the_base_still_does(result: ExtendedTokenizer, line: str) -> None:
-    assert decode(result.segmenter, line) == decode(result.source, line)
+    if not loses(result.source, line):
+        assert decode(result.segmenter, line) == decode(result.source, line)
     if result.source is byte_level():
         assert decode(result.segmenter, line) == line
 
@@ -115,7 +132,8 @@ def test_text_that_round_trips_with_the_base_still_does(result: ExtendedTokenize
 @given(line=texts)
 def test_new_text_follows_the_law_of_surfaces(result: ExtendedTokenizer, line: str) -> None:
     segmentation = result.segmenter.segment_lines([line])
-    assert b"".join(result.segmenter.tokens.surfaces[i] for i in segmentation.ids[0]) == segmentation.texts[0]
+    if not loses(result.segmenter, line):
+        assert b"".join(result.segmenter.tokens.surfaces[i] for i in segmentation.ids[0]) == segmentation.texts[0]
     assert segmentation.texts == result.source.segment_lines([line]).texts
 
 
@@ -225,10 +243,18 @@ def test_an_unknown_script_is_refused_before_any_work(scripts: tuple[str, ...]) 
         ExtensionOptions(size=1, scripts=scripts)
 
 
-@pytest.mark.parametrize("base", [metaspace(), unigram(), wordpiece()], ids=lambda base: base.family.value)
-def test_other_families_are_refused_with_a_sentence(base: FastSegmenter) -> None:
-    with pytest.raises(TokenizerError, match=f"The base has a {base.family.value} tokenizer; only byte-level BPE"):
+@pytest.mark.parametrize("base", [unigram(), wordpiece()], ids=lambda base: base.family.value)
+def test_fewer_tokens_than_the_alphabet_are_refused_where_characters_would_be_lost(base: FastSegmenter) -> None:
+    message = (
+        f"The alphabet alone takes 7. new tokens, because this {base.family.value} tokenizer loses every character"
+    )
+    with pytest.raises(TokenizerError, match=message):
         extend_tokenizer(base, [korean()], english(), ExtensionOptions(size=9))
+
+
+def test_text_that_the_normaliser_empties_is_refused() -> None:
+    with pytest.raises(TokenizerError, match="Nothing is left of the corpus after the tokenizer's normaliser"):
+        extend_tokenizer(wordpiece(), [["\x00", "\ufffd"]], english(), ExtensionOptions(size=9))
 
 
 def test_progress_is_told_in_words() -> None:

@@ -15,6 +15,7 @@ from vocabx.tokenizer_tools.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.guard import LIMITS, Fires, read_sample
 from vocabx.tokenizer_tools.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
+from vocabx.tokenizer_tools.surfaces import Family
 from vocabx.tokenizer_tools.words import word_text
 
 SAMPLE = (*english(), "", "in a", "  ", "<think>in")
@@ -79,7 +80,7 @@ def test_characters_that_share_bytes_with_a_new_script_do_not_change() -> None:
 
 def test_words_of_the_new_script_are_set_aside() -> None:
     sample = read_sample(byte_level(), ["The word 한국어 here", "한국", "API를 here"], ("Hangul",))
-    assert [word_text(word) for word in sample.words] == ["The", " word", " here"]
+    assert [word_text(word, Family.BYTE_LEVEL) for word in sample.words] == ["The", " word", " here"]
     assert sample.size == 3
     assert sample.lines.toarray().tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 1]]
 
@@ -97,7 +98,7 @@ def test_a_script_that_the_source_language_uses_too_is_not_set_aside() -> None:
 
 def test_a_word_counts_in_a_line_as_often_as_it_stands_there() -> None:
     sample = read_sample(byte_level(), ["a b a a", "", " b"], ())
-    assert [word_text(word) for word in sample.words] == ["a", " b", " a"]
+    assert [word_text(word, Family.BYTE_LEVEL) for word in sample.words] == ["a", " b", " a"]
     assert sample.lines.toarray().tolist() == [[1, 1, 2], [0, 0, 0], [0, 1, 0]]
 
 

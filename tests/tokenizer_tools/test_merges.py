@@ -156,7 +156,7 @@ def test_a_word_counted_a_million_times_is_a_word() -> None:
     often = CountedWords(encoded.words.words, np.array([1_000_003, 5]), 2, 5)
     learned = learn_merges(
         of_merges().tokens,
-        EncodedWords(often, encoded.ids, encoded.is_new),
+        EncodedWords(often, encoded.ids, encoded.is_new, encoded.begins_run),
         size=9,
         minimum_frequency=6,
         only_new=False,
@@ -179,7 +179,7 @@ def test_more_ids_than_the_first_plane_has_characters_are_told_apart() -> None:
     counts = np.ones(size // 2, np.int64)
     counts[[0, -1]] = [9, 8]
     words = CountedWords(tuple(map(str, range(size // 2))), counts, 1, 1)
-    encoded = EncodedWords(words, ids, np.ones(size, np.bool_))
+    encoded = EncodedWords(words, ids, np.ones(size, np.bool_), np.zeros(size, np.bool_))
     learned = learn_merges(table, encoded, size=size // 2 + 9, minimum_frequency=1, only_new=True)
     assert learned.merges[:2] == (Merge("<0>", "<1>"), Merge(f"<{size - 2}>", f"<{size - 1}>"))
     assert {(m.left, m.right) for m in learned.merges} == {(pieces[i], pieces[i + 1]) for i in range(0, size, 2)}

@@ -90,8 +90,8 @@ def check(result: ExtendedTokenizer, resources: Resources) -> int:
     texts = list(result.witnesses.values())
     for token, ids in zip(result.witnesses, result.segmenter.encode(texts), strict=True):
         assert token in ids
-    incomplete = {result.first_new + result.selection.pieces.index(piece) for piece in result.selection.needed_by}
-    new = set(range(result.first_new, result.first_new + len(result.new_tokens)))
+    incomplete = {int(result.new_ids[result.selection.pieces.index(piece)]) for piece in result.selection.needed_by}
+    new = set(result.new_ids.tolist())
     assert set(result.witnesses) == new - incomplete
     for added in result.source.definition["added_tokens"]:
         assert result.segmenter.backend.token_to_id(added["content"]) == added["id"]

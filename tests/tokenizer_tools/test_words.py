@@ -71,7 +71,7 @@ def check_flags(segmenter: FastSegmenter, lines: list[str], script: str) -> None
     encoded = encode_words(segmenter, count_words(segmenter, [lines], compose=False), [script])
     position = 0
     for number, word in enumerate(encoded.words.words):
-        text = word_text(word)
+        text = word_text(word, segmenter.family)
         flags, place = flags_of_bytes(text, script), 0
         for token in encoded.ids[number].tolist():
             surface = segmenter.tokens.surfaces[token]
@@ -102,7 +102,7 @@ def test_words_that_the_vocabulary_cannot_spell_are_left_out() -> None:
     segmenter = of_merges(alphabet=[character for character in ALPHABET if character != native("\x04")])
     words = count_words(segmenter, [["한 \x04 어 x\x04y 한"]], compose=True)
     encoded = encode_words(segmenter, words, ["Hangul"])
-    kept = [word_text(word) for word in encoded.words.words]
+    kept = [word_text(word, segmenter.family) for word in encoded.words.words]
     assert kept == ["y", "한", " x", " 어", " 한"]
     assert encoded.words.counts.tolist() == [1] * 5
     assert encoded.words.lines == 1
@@ -119,7 +119,7 @@ def test_words_cut_inside_a_character_are_counted_all_the_same() -> None:
     )
     segmenter = FastSegmenter.from_backend(backend)
     words = count_words(segmenter, [["겼한국"]], compose=True)
-    assert any("\ufffd" in word_text(word) for word in words.words)
+    assert any("\ufffd" in word_text(word, segmenter.family) for word in words.words)
     encoded = encode_words(segmenter, words, ["Hangul"])
     assert len(encoded.is_new) == len(encoded.ids.values) == 9
 
@@ -137,7 +137,7 @@ def test_words_cut_inside_a_character_are_counted_all_the_same() -> None:
     ],
 )
 def test_a_word_holds_a_script_when_one_character_does(text: str, scripts: list[str], holds: bool) -> None:
-    assert holds_scripts([native("x"), native(text), native("1")], scripts).tolist() == [
+    assert holds_scripts([native("x"), native(text), native("1")], scripts, Family.BYTE_LEVEL).tolist() == [
         "Latin" in scripts,
         holds,
         False,
@@ -145,4 +145,4 @@ def test_a_word_holds_a_script_when_one_character_does(text: str, scripts: list[
 
 
 def test_no_words_hold_no_script() -> None:
-    assert np.array_equal(holds_scripts([], ["Hangul"]), np.zeros(0, np.bool_))
+    assert np.array_equal(holds_scripts([], ["Hangul"], Family.BYTE_LEVEL), np.zeros(0, np.bool_))

@@ -1,0 +1,175 @@
+"""Put new pieces into a tokenizer, each family in its own way; what was there stays as it was."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from vocabx.core.arrays import Ints
+from vocabx.core.errors import TokenizerError
+from vocabx.core.tokens import TokenKind
+from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.read import FastSegmenter
+from vocabx.tokenizer_tools.selection import Selection
+from vocabx.tokenizer_tools.surfaces import Family
+
+__all__ = ["BONUS", "Appender", "free_ids"]
+
+BONUS = 0.05
+"""Log-probability that a Unigram piece has over its parts together, per token that it saves."""
+
+
+def free_ids(source: FastSegmenter, count: int, *, reuse_reserved: bool = False) -> Ints:
+    """Choose ids for new pieces, ascending: after the last id, or in slots that the makers kept free first."""
+    slots = np.flatnonzero(source.tokens.kinds == TokenKind.RESERVED)[:count] if reuse_reserved else np.arange(0)
+    return np.concatenate([slots, np.arange(len(source.tokens), len(source.tokens) + count - len(slots))])
+
+
+class Appender:
+    """Builds extensions of one tokenizer, again and again with other pieces.
+
+    Parameters
+    ----------
+    source : FastSegmenter
+    reuse_reserved : bool
+        Whether new pieces take reserved slots before the vocabulary grows.
+
+    Notes
+    -----
+    - BPE: merges follow those of the source in the order they were learned, so that source merges run first. In a
+      vocabulary of the SentencePiece kind, which joins *any* two neighbours whose join is a piece, every way to
+      split a new piece into two pieces becomes a merge, and so does every way in which a new piece completes an old
+      one, at the old one's rank. The same holds then for the C++ library, and both encode alike.
+    - Unigram: a new piece has the sum of the scores of the source tokens that it covers, which is the
+      log-probability that the source itself gives it, and a little more for each token that it saves. The best path
+      therefore stays the source's best path with neighbours joined, and takes the fewest tokens among those.
+    - WordPiece: pieces are added; the longest match decides.
+    """
+
+    def __init__(self, source: FastSegmenter, *, reuse_reserved: bool = False) -> None:
+        self._source = source
+        self._reuse_reserved = reuse_reserved
+
+    def ids(self, selection: Selection) -> Ints:
+        """Return the id of each piece of a selection, ascending."""
+        return free_ids(self._source, len(selection.pieces), reuse_reserved=self._reuse_reserved)
+
+    def __call__(self, selection: Selection) -> FastSegmenter:
+        """Return the source pipeline with the selection's pieces."""
+        from tokenizers import Tokenizer
+
+        ids = self.ids(selection)
+        replaced = {self._source.tokens.pieces[token] for token in ids if token < len(self._source.tokens)}
+        definition = {**self._source.definition, "model": dict(self._source.definition["model"])}
+        added = definition["added_tokens"] = [a for a in definition["added_tokens"] if a["content"] not in replaced]
+        model = definition["model"]
+        new = dict(zip(selection.pieces, ids.tolist(), strict=True))
+        if self._source.family is Family.UNIGRAM:
+            model["vocab"] = self._scored(new, added)
+        else:
+            # An added token outside the model's vocabulary is numbered by the vocabulary's size when the file is
+            # read, so it must be in the vocabulary to keep its id.
+            old = {piece: token for piece, token in model["vocab"].items() if piece not in replaced}
+            model["vocab"] = old | {token["content"]: token["id"] for token in added} | new
+        if self._source.family is Family.BYTE_LEVEL:
+            model["merges"] = model["merges"] + [[merge.left, merge.right] for merge in selection.merges]
+        elif self._source.family is Family.METASPACE:
+            model["merges"] = self._completed_merges(selection, model["vocab"])
+        return FastSegmenter(Tokenizer.from_str(json.dumps(definition, ensure_ascii=False)), self._source.roles)
+
+    def _scored(self, new: Mapping[str, int], added: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+        size = max([len(self._source.tokens) - 1, *new.values()]) + 1
+        entries = [*map(tuple, self._source.definition["model"]["vocab"])] + [("", 0.0)] * size
+        for token in added:
+            if token["id"] >= len(self._source.definition["model"]["vocab"]):
+                entries[token["id"]] = (token["content"], 0.0)
+        for piece, score in zip(new, self._scores(tuple(new)), strict=True):
+            entries[new[piece]] = (piece, score)
+        if any(piece == "" for piece, _ in entries[:size]):
+            raise TokenizerError("A Unigram tokenizer with ids that belong to no token cannot be extended.")
+        return entries[:size]
+
+    def _scores(self, pieces: Sequence[str]) -> list[float]:
+        """Score each piece by the best path of the source through its characters."""
+        characters = [piece for piece in pieces if len(piece) == 1]
+        lowest = float(self._base_scores[self._source.tokens.is_text].min())
+        known = dict(zip(characters, [lowest] * len(characters), strict=True))
+        scores = []
+        for piece, ids in zip(pieces, self._paths(pieces, known), strict=True):
+            scores.append(known[piece] if piece in known else sum(ids) + BONUS * (len(ids) - 1))
+        return scores
+
+    def _paths(self, pieces: Sequence[str], known: Mapping[str, float]) -> Iterator[list[float]]:
+        from tokenizers import Tokenizer, models
+
+        model = self._source.definition["model"]
+        scored = [*map(tuple, model["vocab"]), *known.items()]
+        path = Tokenizer(models.Unigram(scored, model["unk_id"], bool(model.get("byte_fallback"))))
+        values = [score for _, score in scored]
+        for encoding in path.encode_batch_fast(list(pieces)):
+            yield [values[token] for token in encoding.ids]
+
+    @cached_property
+    def _base_scores(self) -> Any:
+        scores = np.zeros(len(self._source.tokens))
+        vocabulary = self._source.definition["model"]["vocab"]
+        scores[: len(vocabulary)] = [score for _, score in vocabulary]
+        return scores
+
+    def _completed_merges(self, selection: Selection, vocabulary: Mapping[str, int]) -> list[list[str]]:
+        """Return old and new merges, with every split of a new piece and of old pieces that end or begin in one."""
+        learned: dict[str, list[Merge]] = {}
+        for merge in selection.merges:
+            learned.setdefault(merge.result, []).append(merge)
+        added = []
+        for piece, roads in learned.items():
+            splits = [Merge(piece[:i], piece[i:]) for i in range(1, len(piece))]
+            others = (split for split in splits if split.left in vocabulary and split.right in vocabulary)
+            added += list(dict.fromkeys([*roads, *others]))
+        inserted = self._completing_merges(selection.pieces, vocabulary)
+        merges: list[list[str]] = self._source.definition["model"]["merges"]
+        if inserted:
+            after = chain.from_iterable([merge, *inserted.get(rank, [])] for rank, merge in enumerate(merges))
+            merges = list(after)
+        return merges + [[merge.left, merge.right] for merge in added]
+
+    def _completing_merges(self, pieces: Sequence[str], vocabulary: Mapping[str, int]) -> dict[int, list[list[str]]]:
+        """Find the merges of a new piece with another one that spell an old piece, by the old piece's last rank."""
+        found: dict[int, dict[tuple[str, str], None]] = {}
+        for piece in pieces:
+            for whole in _starting_with(self._forward, piece):
+                if whole[len(piece) :] in vocabulary:
+                    found.setdefault(self._last_rank[whole], {})[(piece, whole[len(piece) :])] = None
+            for reverse in _starting_with(self._backward, piece[::-1]):
+                whole = reverse[::-1]
+                if whole[: -len(piece)] in vocabulary:
+                    found.setdefault(self._last_rank[whole], {})[(whole[: -len(piece)], piece)] = None
+        return {rank: [list(pair) for pair in pairs] for rank, pairs in found.items()}
+
+    @cached_property
+    def _last_rank(self) -> Mapping[str, int]:
+        merges = self._source.definition["model"]["merges"]
+        return {left + right: rank for rank, (left, right) in enumerate(merges)}
+
+    @cached_property
+    def _forward(self) -> list[str]:
+        return sorted(self._last_rank)
+
+    @cached_property
+    def _backward(self) -> list[str]:
+        return sorted(piece[::-1] for piece in self._last_rank)
+
+
+def _starting_with(ordered: Sequence[str], prefix: str) -> Iterator[str]:
+    """Yield the longer strings of an ordered list that begin with a prefix."""
+    place = bisect_left(ordered, prefix)
+    while place < len(ordered) and ordered[place].startswith(prefix):
+        if len(ordered[place]) > len(prefix):
+            yield ordered[place]
+        place += 1
