@@ -39,6 +39,8 @@ class Appender:
     source : FastSegmenter
     reuse_reserved : bool
         Whether new pieces take reserved slots before the vocabulary grows.
+    control_tokens : sequence of str
+        Tokens that no text is segmented into: they are matched before anything else.
 
     Notes
     -----
@@ -52,24 +54,37 @@ class Appender:
     - WordPiece: pieces are added; the longest match decides.
     """
 
-    def __init__(self, source: FastSegmenter, *, reuse_reserved: bool = False) -> None:
+    def __init__(
+        self, source: FastSegmenter, *, reuse_reserved: bool = False, control_tokens: Sequence[str] = ()
+    ) -> None:
         self._source = source
         self._reuse_reserved = reuse_reserved
+        self._control_tokens = control_tokens
 
     def ids(self, selection: Selection) -> Ints:
-        """Return the id of each piece of a selection, ascending."""
-        return free_ids(self._source, len(selection.pieces), reuse_reserved=self._reuse_reserved)
+        """Return the id of each piece of a selection, ascending; the control tokens have the ids after them."""
+        return self._all_ids(selection)[: len(selection.pieces)]
+
+    def control_ids(self, selection: Selection) -> Ints:
+        """Return the id of each control token, ascending."""
+        return self._all_ids(selection)[len(selection.pieces) :]
+
+    def _all_ids(self, selection: Selection) -> Ints:
+        count = len(selection.pieces) + len(self._control_tokens)
+        return free_ids(self._source, count, reuse_reserved=self._reuse_reserved)
 
     def __call__(self, selection: Selection) -> FastSegmenter:
         """Return the source pipeline with the selection's pieces."""
         from tokenizers import Tokenizer
 
-        ids = self.ids(selection)
+        ids = self._all_ids(selection)
         replaced = {self._source.tokens.pieces[token] for token in ids if token < len(self._source.tokens)}
         definition = {**self._source.definition, "model": dict(self._source.definition["model"])}
-        added = definition["added_tokens"] = [a for a in definition["added_tokens"] if a["content"] not in replaced]
+        added = [token for token in definition["added_tokens"] if token["content"] not in replaced]
+        added += map(_control_token, self.control_ids(selection).tolist(), self._control_tokens)
+        definition["added_tokens"] = sorted(added, key=lambda token: token["id"])
         model = definition["model"]
-        new = dict(zip(selection.pieces, ids.tolist(), strict=True))
+        new = dict(zip(selection.pieces, ids.tolist(), strict=False))
         if self._source.family is Family.UNIGRAM:
             model["vocab"] = self._scored(new, added)
         else:
@@ -84,7 +99,7 @@ class Appender:
         return FastSegmenter(Tokenizer.from_str(json.dumps(definition, ensure_ascii=False)), self._source.roles)
 
     def _scored(self, new: Mapping[str, int], added: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
-        size = max([len(self._source.tokens) - 1, *new.values()]) + 1
+        size = max([len(self._source.tokens) - 1, *new.values(), *(token["id"] for token in added)]) + 1
         entries = [*map(tuple, self._source.definition["model"]["vocab"])] + [("", 0.0)] * size
         for token in added:
             if token["id"] >= len(self._source.definition["model"]["vocab"]):
@@ -164,6 +179,11 @@ class Appender:
     @cached_property
     def _backward(self) -> list[str]:
         return sorted(piece[::-1] for piece in self._last_rank)
+
+
+def _control_token(token: int, content: str) -> dict[str, Any]:
+    matching = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {"id": token, "content": content, **matching, "special": True}
 
 
 def _starting_with(ordered: Sequence[str], prefix: str) -> Iterator[str]:

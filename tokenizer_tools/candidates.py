@@ -76,7 +76,11 @@ class Corpus:
     @cached_property
     def appender(self) -> Appender:
         """Builds extensions of the source."""
-        return Appender(self.source, reuse_reserved=self.options.reuse_reserved)
+        return Appender(
+            self.source,
+            reuse_reserved=self.options.reuse_reserved,
+            control_tokens=self.options.control_tokens,
+        )
 
     @cached_property
     def characters(self) -> tuple[str, ...]:

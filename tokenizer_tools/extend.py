@@ -62,6 +62,9 @@ def extend_tokenizer(
     sample_lines = list(source_lines)
     scripts, foreign = _choose_scripts(options.scripts, words, sample_lines, source)
     is_foreign = bool(scripts) and scripts == foreign
+    for token in options.control_tokens:
+        if source.backend.token_to_id(token) is not None:
+            raise TokenizerError(f"The base has the token {token} already.")
     limit = options.source_change_limit
     if limit is None:
         limit = 0.0 if is_foreign else 0.005
@@ -133,12 +136,13 @@ class _Search:
             witnesses = find_witnesses(extended, complete, words.words, word_ids)
             unreachable = {piece_of[token]: UNREACHABLE for token in complete if token not in witnesses}
             if not unwanted and not unreachable:
+                control_ids = self.corpus.appender.control_ids(selection)
                 return ExtendedTokenizer(
                     source=source,
                     segmenter=extended,
                     selection=selection,
-                    new_ids=new_ids,
-                    witnesses=witnesses,
+                    new_ids=np.concatenate([new_ids, control_ids]),
+                    witnesses=witnesses | dict(zip(control_ids.tolist(), options.control_tokens, strict=True)),
                     scripts=self.corpus.scripts,
                     sample_lines=self.sample.size,
                     changed_lines=fires.changed_lines(kept) if fires else 0,

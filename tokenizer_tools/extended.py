@@ -25,7 +25,7 @@ class ExtendedTokenizer:
     selection : Selection
         New pieces, their merges, and what each incomplete piece is needed by.
     new_ids : ndarray of int64, shape (N,)
-        The id of each new piece, ascending.
+        The id of each new piece, then of each new control token; ascending.
     witnesses : mapping of int to str
         For each new id of whole characters a text that produces it.
     scripts : tuple of str

@@ -11,6 +11,7 @@ from vocabx.core.scripts import check_script
 __all__ = ["ANY_SCRIPT", "ExtensionOptions"]
 
 ANY_SCRIPT = "any"
+CONTROL_TOKEN = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class ExtensionOptions:
     reuse_reserved : bool
         Take slots that the tokenizer's makers kept free (`<unused7>`, `<|reserved_special_token_7|>`, `[unused7]`)
         before the vocabulary grows.
+    control_tokens : tuple of str
+        Tokens such as `<|tool|>`, on top of `size`, that are cut out of a text before it is segmented.
     """
 
     size: int | None
@@ -52,6 +55,7 @@ class ExtensionOptions:
     digits: bool = True
     punctuation: bool = True
     reuse_reserved: bool = False
+    control_tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
@@ -66,5 +70,12 @@ class ExtensionOptions:
             re.compile(self.exclude or "")
         except re.error as error:
             raise InputError(f"The exclusion {self.exclude!r} is no regular expression: {error}.") from error
+        for token in self.control_tokens:
+            if not CONTROL_TOKEN.fullmatch(token):
+                raise InputError(
+                    f"{token!r} is no control token, which is spelt like <|name|>, <name> or [NAME]. An added token is "
+                    "cut out of every text before segmentation, even from inside words ('cat' from 'concatenate'), so "
+                    "words are learned from a corpus instead."
+                )
         if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
             object.__setattr__(self, "scripts", tuple(map(check_script, self.scripts)))

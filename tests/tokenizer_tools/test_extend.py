@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -255,6 +257,38 @@ def test_fewer_tokens_than_the_alphabet_are_refused_where_characters_would_be_lo
 def test_text_that_the_normaliser_empties_is_refused() -> None:
     with pytest.raises(TokenizerError, match="Nothing is left of the corpus after the tokenizer's normaliser"):
         extend_tokenizer(wordpiece(), [["\x00", "\ufffd"]], english(), ExtensionOptions(size=9))
+
+
+@pytest.mark.parametrize("base", TOYS)
+@pytest.mark.parametrize("reuse_reserved", [False, True])
+def test_control_tokens_come_last_and_are_cut_out_of_text(base: str, reuse_reserved: bool) -> None:
+    source = BASES[base]()
+    slots = np.flatnonzero(source.tokens.kinds == TokenKind.RESERVED)
+    options = ExtensionOptions(
+        size=120, minimum_frequency=4, control_tokens=("<|tool|>", "[CALL]"), reuse_reserved=reuse_reserved
+    )
+    result = extend_tokenizer(source, [korean()], english(), options)
+    table, reused = result.segmenter.tokens, len(slots) if reuse_reserved else 0
+    assert result.new_ids.tolist() == [*slots[:reused], *range(len(source.tokens), len(source.tokens) + 122 - reused)]
+    assert [table.pieces[token] for token in result.new_ids[-2:]] == ["<|tool|>", "[CALL]"]
+    assert (table.kinds[result.new_ids[-2:]] == TokenKind.CONTROL).all()
+    assert [result.witnesses[token] for token in result.new_ids[-2:].tolist()] == ["<|tool|>", "[CALL]"]
+    ids = result.segmenter.encode(["a<|tool|>b[CALL]"])[0]
+    assert set(result.new_ids[-2:].tolist()) < set(ids)
+    others = np.setdiff1d(np.arange(len(source.tokens)), slots)
+    assert [table.pieces[token] for token in others] == [source.tokens.pieces[token] for token in others]
+    assert result.segmenter.encode(english()) == source.encode(english())
+
+
+@pytest.mark.parametrize("token", ["한국", "cat", "<two words>", "<>", "a<b>"])
+def test_a_word_is_no_control_token(token: str) -> None:
+    with pytest.raises(InputError, match=f"{re.escape(repr(token))} is no control token"):
+        ExtensionOptions(size=9, control_tokens=(token,))
+
+
+def test_a_control_token_that_is_there_already_is_refused() -> None:
+    with pytest.raises(TokenizerError, match=r"The base has the token <\|end\|> already"):
+        extend_tokenizer(byte_level(), [korean()], english(), ExtensionOptions(size=9, control_tokens=("<|end|>",)))
 
 
 def test_progress_is_told_in_words() -> None:
