@@ -29,7 +29,7 @@ class SentencePieceFile:
 def write_sentencepiece_file(
     segmenter: FastSegmenter, base: Path, out: Path, probes: Sequence[str]
 ) -> SentencePieceFile | None:
-    """Write the `.model` that engines such as llama.cpp read, if the C++ library encodes the probes as `segmenter` does.
+    """Write the `.model` that engines such as llama.cpp read, if C++ encodes the probes as `segmenter` does.
 
     A metaspace tokenizer gets one whether or not the base has one, a Unigram tokenizer where the base has one. A file
     that says something else than `tokenizer.json` is worse than none, so it is not written then, and the base's is
