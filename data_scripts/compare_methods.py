@@ -41,12 +41,12 @@ from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.report import Cell, Report, Table
-from vocabx.directories import base_name, write_extension
 from vocabx.eval.bits_per_byte import BitsPerByte, score_documents
 from vocabx.eval.decoder import Decoder, load_decoder
 from vocabx.eval.greedy import GreedyFlips, compare_greedy
 from vocabx.extension import Extension, new_tokens, prepare
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
+from vocabx.output import base_name, write_model
 from vocabx.request import Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -267,14 +267,15 @@ def compare(
     measured: dict[str, Measured] = {}
     for method, extension in base.extend(request, methods):
         if BASE not in measured:
-            measured[BASE] = _report(BASE, measure(load_decoder(directory, dtype=dtype), pairs, extension.plan.kept))
+            found = measure(load_decoder(directory, dtype=dtype), pairs, extension.plan.tokens_before)
+            measured[BASE] = _report(BASE, found)
         with TemporaryDirectory() as place:
             out = Path(place)
-            write_extension(extension, base.checkpoint, out, Stages())
+            write_model(extension, base.checkpoint, out, Stages())
             decoder = load_decoder(out)
         flips = compare_greedy(base_decoder, decoder, prompts) if prompts else None
         decoder.model.to(getattr(torch, dtype))
-        found = measure(decoder, pairs, extension.plan.kept)
+        found = measure(decoder, pairs, extension.plan.tokens_before)
         measured[method] = _report(method, replace(found, flips=flips))
         del decoder
     return Comparison(base.name, len(pairs), extension, measured, request.seed, dtype)

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from vocabx.core.errors import VocabxError
     from vocabx.directories import extend
     from vocabx.in_memory import extend_model
+    from vocabx.replacement import replace
     from vocabx.request import Request
     from vocabx.stages import Stages
+    from vocabx.trimming import trim
     from vocabx.verification import verify
 
-__all__ = ["Request", "Stages", "VocabxError", "__version__", "extend", "extend_model", "verify"]
+__all__ = ["Request", "Stages", "VocabxError", "__version__", "extend", "extend_model", "replace", "trim", "verify"]
 
 __version__ = "0.1.0"
 
@@ -24,6 +26,8 @@ _HOME = {
     "VocabxError": "vocabx.core.errors",
     "extend": "vocabx.directories",
     "extend_model": "vocabx.in_memory",
+    "replace": "vocabx.replacement",
+    "trim": "vocabx.trimming",
     "verify": "vocabx.verification",
 }
 

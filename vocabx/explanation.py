@@ -11,8 +11,10 @@ import numpy as np
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Ints, Matrix
 from vocabx.core.errors import InputError
 from vocabx.core.neighbours import nearest_by_cosine
+from vocabx.core.plan import NEW
 from vocabx.core.report import Cell, Report, Table
 from vocabx.core.tokens import TokenTable
 from vocabx.manifest import Manifest, NewToken, load_alignments
@@ -56,8 +58,7 @@ class Explainer:
             known.setdefault(token.text.replace("␣", " "), token)
         found = known.get(text) or known.get(" " + text)
         if found is None and name.isascii() and name.isdigit():
-            plan = self.manifest.plan
-            raise InputError(f"{name} is no new id of {self.directory}; those are {plan.kept} to {plan.tokens - 1}.")
+            raise InputError(f"{name} is no new id of {self.directory}; those are {self._new_ids()}.")
         if found is None:
             ids = self.segmenter.encode([text])[0]
             pieces = " + ".join(self.tokens.show(token) for token in ids)
@@ -66,6 +67,12 @@ class Explainer:
             )
         return found
 
+    def _new_ids(self) -> str:
+        ids = self.manifest.plan.new_ids
+        if not len(ids):
+            return "none"
+        return f"{ids[0]} to {ids[-1]}" if ids[-1] - ids[0] + 1 == len(ids) else f"{len(ids):,} from {ids[0]} on"
+
     def explain(self, name: str) -> Report:
         """Explain one token."""
         token = self.find(name)
@@ -73,8 +80,9 @@ class Explainer:
             "token": token.text,
             "id": str(token.id),
             "bytes": self.tokens.surfaces[token.id].hex(" "),
-            "merge": " + ".join(map(self.tokens.show, token.parts)),
         }
+        if token.parts:
+            facts["merge"] = " + ".join(map(self.tokens.show, token.parts))
         if token.witness is not None:
             facts["witness"] = token.witness.replace(" ", "␣")
         if token.needed_by is not None:
@@ -96,9 +104,9 @@ class Explainer:
         return [name for name in names if name in file_of.values()]
 
     def _sources(self, matrix: str, token: NewToken) -> Table:
-        alignment, row = self.alignments[matrix], token.id - self.manifest.plan.kept
+        alignment, row = self.alignments[matrix], int(np.searchsorted(self.manifest.plan.new_ids, token.id))
         pairs = alignment.sources(row)
-        rows: list[tuple[Cell, ...]] = [(self.tokens.show(i), str(i), weight) for i, weight in pairs[:SHOWN_SOURCES]]
+        rows: list[tuple[Cell, ...]] = [(self._show_source(i), str(i), weight) for i, weight in pairs[:SHOWN_SOURCES]]
         if len(pairs) > SHOWN_SOURCES:
             rows.append((f"{len(pairs) - SHOWN_SOURCES} more", "", sum(weight for _, weight in pairs[SHOWN_SOURCES:])))
         if share := alignment.shared_share(row):
@@ -106,11 +114,23 @@ class Explainer:
         where = {"input": "row", "head": "head row", "bias": "bias"}[matrix]
         return Table(f"{where}: weights of source tokens", ("source token", "id", "weight"), rows)
 
+    def _show_source(self, token: int) -> str:
+        """Spell an id of the base, whose tokenizer is known here by the ids that were kept."""
+        image = int(self.manifest.plan.images[token])
+        return "(not kept)" if image == NEW else self.tokens.show(image)
+
     def _neighbours(self, token: NewToken, checkpoint: Checkpoint | None) -> list[Table]:
         if checkpoint is None:
             return []
         matrix = checkpoint.matrix(checkpoint.input)
         query = np.asarray(matrix[token.id : token.id + 1], np.float32)
-        ids, cosines = nearest_by_cosine(query, matrix[: self.manifest.plan.kept], SHOWN_NEIGHBOURS)
-        rows = [(self.tokens.show(int(i)), str(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True)]
+        kept = self.manifest.plan.kept_ids
+        places, cosines = nearest_by_cosine(query, _take(matrix, kept), SHOWN_NEIGHBOURS)
+        pairs = zip(kept[places[0]].tolist(), cosines[0].tolist(), strict=True)
+        rows = [(self.tokens.show(i), str(i), cosine) for i, cosine in pairs]
         return [Table("nearest source rows", ("source token", "id", "cosine"), rows)]
+
+
+def _take(matrix: Matrix, ids: Ints) -> Matrix:
+    """Return these rows, still mapped from the file where they are the first ones, as in most extensions."""
+    return matrix[: len(ids)] if len(ids) and ids[-1] == len(ids) - 1 else matrix[ids]

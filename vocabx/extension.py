@@ -4,25 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
+from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.alignment import Alignment, Origin, mean_over
+from vocabx.core.arrays import Bools
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.initialization import Initialization, RowRule
-from vocabx.core.plan import Plan
+from vocabx.core.plan import NEW, Plan
 from vocabx.core.report import Cell, Report, Table
 from vocabx.initializers.table import INITIALIZERS
-from vocabx.manifest import Manifest, NewToken, installed_versions
+from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
+from vocabx.output import base_name
 from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
 from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.read import FastSegmenter
+from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 
-__all__ = ["Extension", "prepare", "tokenizer_manifest", "tokenizer_report", "train"]
+__all__ = [
+    "Extension",
+    "mean_row",
+    "new_tokens",
+    "prepare",
+    "provenance",
+    "tokenizer_manifest",
+    "tokenizer_report",
+    "train",
+]
+
+
+class Provenance(TypedDict, total=False):
+    """What a `NewToken` says of its row."""
+
+    origin: str
+    evidence: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +58,11 @@ class Extension:
     padding: Alignment = field(repr=False)
     manifest: Manifest = field(repr=False)
 
+    @property
+    def segmenter(self) -> FastSegmenter:
+        """The extended pipeline."""
+        return self.tokenizer.segmenter
+
     def probes(self) -> list[str]:
         """Texts that any faithful copy of the tokenizer encodes alike: the witnesses of all new tokens."""
         return list(self.tokenizer.witnesses.values())
@@ -48,7 +73,7 @@ class Extension:
         facts: dict[str, Cell] = {
             "base": self.manifest.base,
             "method": self.manifest.method,
-            "tokens before": self.plan.kept,
+            "tokens before": self.plan.tokens_before,
             **tokenizer_facts(self.tokenizer),
             "rows without evidence (mean)": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
             "rows before": self.plan.rows_before,
@@ -62,7 +87,7 @@ def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
     """Sum up an extended tokenizer."""
     before, after = tokenizer.corpus_tokens
     return {
-        "new tokens": len(tokenizer.selection.pieces),
+        "new tokens": len(tokenizer.new_ids),
         "proved by a witness": len(tokenizer.witnesses),
         "parts of characters that others need": len(tokenizer.selection.needed_by),
         "corpus tokens before": before,
@@ -71,6 +96,9 @@ def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
         "scripts learned": ", ".join(tokenizer.scripts) or "any",
         "source sample lines": tokenizer.sample_lines,
         "changed source lines": tokenizer.changed_lines,
+        **({"expected share elsewhere": tokenizer.unseen_share} if tokenizer.unseen_share else {}),
+        **{f"filtered: {rule}": count for rule, count in tokenizer.filtered.items()},
+        **{f"dropped and refilled: {reason}": count for reason, count in tokenizer.dropped.items()},
     }
 
 
@@ -95,8 +123,13 @@ def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:
 
 def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stages) -> ExtendedTokenizer:
     """Run the tokenizer stage."""
+    donor = None
+    if request.donor is not None:
+        donor = read_tokenizer(resolve_model(request.donor, weights=False))
     with stages("tokenizer"):
-        return extend_tokenizer(source, corpus.batches(), request.source_lines(), request.options, progress=stages.say)
+        return extend_tokenizer(
+            source, corpus.batches(), request.source_lines(), request.options, donor=donor, progress=stages.say
+        )
 
 
 def prepare(
@@ -109,12 +142,13 @@ def prepare(
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
-    New tokens follow the base's last id and take over its padding rows before the matrix grows; it never shrinks.
+    New tokens take reserved slots of the base over, if they are given any, and follow its last id; there they take over
+    its padding rows before the matrix grows. It never shrinks.
     """
     corpus = request.open_corpus()
     with stages("reading the base's rows"):
         usable = base.usable()
-        padding = Alignment.build(mean_over(np.flatnonzero(usable), len(usable)))
+        padding = mean_row(usable)
     tokenizer = tokenizer or train(source, corpus, request, stages)
     plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
     with stages("weights of the new rows"):
@@ -122,7 +156,7 @@ def prepare(
         initialization = initializer.initialize(source, tokenizer.new_tokens, usable, request.seed)
     manifest = replace(
         tokenizer_manifest(tokenizer, base_name, request, corpus),
-        command="extend",
+        command=EXTEND,
         method=request.method,
         convex=INITIALIZERS[request.method].convex,
         plan=plan,
@@ -131,17 +165,24 @@ def prepare(
     return Extension(tokenizer, plan, initialization, padding, manifest)
 
 
+def mean_row(usable: Bools) -> Alignment:
+    """Return the rule of one row that is the mean of the usable rows."""
+    return Alignment.build(mean_over(np.flatnonzero(usable), len(usable)))
+
+
 def _plan(tokenizer: ExtendedTokenizer, rows_before: int, multiple: int) -> Plan:
-    kept, new = tokenizer.first_new, len(tokenizer.selection.pieces)
-    rows = max(kept + new, rows_before)
-    return Plan(kept, new, rows_before, rows + -rows % multiple, dict(tokenizer.source.roles))
+    origins = np.arange(len(tokenizer.segmenter.tokens))
+    origins[tokenizer.new_ids] = NEW
+    rows = max(len(origins), rows_before)
+    roles = dict(tokenizer.source.roles)
+    return Plan(origins, len(tokenizer.source.tokens), rows_before, rows + -rows % multiple, roles)
 
 
 def tokenizer_manifest(tokenizer: ExtendedTokenizer, base_name: str, request: Request, corpus: Corpus) -> Manifest:
     """Describe an extended tokenizer without weights."""
     # No paths and no times: the same inputs give the same bytes wherever and whenever they are run.
     return Manifest(
-        command="tokenizer extend",
+        command=TOKENIZER_EXTEND,
         base=base_name,
         method="",
         convex=False,
@@ -164,29 +205,47 @@ def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[
         "sample_files": [SHIPPED_SAMPLE] if sample is None else [file.name for file in sample.files],
         "sample_lines": tokenizer.sample_lines,
         "changed_lines": tokenizer.changed_lines,
-        "options": {**asdict(request.options), "scripts": None if request.scripts is None else list(request.scripts)},
+        "unseen_share": tokenizer.unseen_share,
+        "filtered": dict(tokenizer.filtered),
+        "dropped": dict(tokenizer.dropped),
+        "donor": None if request.donor is None else base_name(request.donor),
+        "options": {
+            **asdict(request.options),
+            "scripts": None if request.scripts is None else list(request.scripts),
+            "control_tokens": list(request.control_tokens),
+        },
         "tradeoffs": [asdict(row) for row in tokenizer.tradeoffs],
     }
 
 
 def new_tokens(tokenizer: ExtendedTokenizer, rule: RowRule | None = None) -> Sequence[NewToken]:
     """Return the provenance of every new token; `rule` is how the input rows are made, if they are."""
-    table, selection, first = tokenizer.segmenter.tokens, tokenizer.selection, tokenizer.first_new
+    table, selection = tokenizer.segmenter.tokens, tokenizer.selection
     id_of = {piece: token for token, piece in enumerate(table.pieces)}
-    aligned = rule if isinstance(rule, Alignment) else None
     tokens = []
-    for row, piece in enumerate(selection.pieces):
-        merge, owner = selection.parts[piece], selection.needed_by.get(piece)
+    for row, token in enumerate(tokenizer.new_ids.tolist()):
+        piece = table.pieces[token]
+        owner = selection.needed_by.get(piece)
         tokens.append(
             NewToken(
-                id=first + row,
+                id=token,
                 piece=piece,
-                text=table.show(first + row),
-                parts=(id_of[merge.left], id_of[merge.right]),
-                witness=tokenizer.witnesses.get(first + row),
+                text=table.show(token),
+                parts=_parts(selection.parts.get(piece), id_of),
+                witness=tokenizer.witnesses.get(token),
                 needed_by=None if owner is None else id_of[owner],
-                origin=Origin(aligned.origins[row]).name.lower() if aligned else None,
-                evidence=int(aligned.evidence[row]) if aligned else None,
+                **provenance(rule, row),
             )
         )
     return tuple(tokens)
+
+
+def _parts(merge: Merge | None, id_of: Mapping[str, int]) -> tuple[int, ...]:
+    return () if merge is None else (id_of[merge.left], id_of[merge.right])
+
+
+def provenance(rule: RowRule | None, row: int) -> Provenance:
+    """Say what a new token's input row rests on, if it is a weighted sum."""
+    if not isinstance(rule, Alignment):
+        return {}
+    return {"origin": Origin(rule.origins[row]).name.lower(), "evidence": int(rule.evidence[row])}

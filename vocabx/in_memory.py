@@ -14,8 +14,8 @@ from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import CheckpointError, MissingExtraError, TokenizerError
 from vocabx.core.initialization import RowRule
 from vocabx.core.plan import Plan
-from vocabx.directories import base_name
 from vocabx.extension import Extension, prepare
+from vocabx.output import base_name
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, roles_of
@@ -33,7 +33,7 @@ def extend_model(
     tokenizer: PreTrainedTokenizerBase,
     corpus: Texts,
     *,
-    size: int,
+    size: int | None = None,
     stages: Stages | None = None,
     **settings: Unpack[Settings],
 ) -> tuple[PreTrainedTokenizerBase, Extension]:
@@ -94,8 +94,8 @@ def _resize(model: PreTrainedModel, extension: Extension) -> None:
 
 
 def _rows(weight: torch.Tensor, rule: RowRule, extension: Extension) -> Matrix:
-    """Return the rows from the first new id on, padding included, in the matrix's own type."""
-    source = _to_numpy(weight)[: extension.plan.kept]
+    """Return the rows of the new ids and then those of the padding, in the matrix's own type."""
+    source = _to_numpy(weight)[: extension.plan.tokens_before]
     mean = np.repeat(extension.padding.apply(source), len(extension.plan.padding), axis=0)
     with np.errstate(over="ignore"):
         rows: Matrix = np.concatenate([block.astype(source.dtype) for block in (*rule.blocks(source), mean)])
@@ -130,14 +130,15 @@ def _assign(weight: torch.Tensor, rows: Matrix, plan: Plan) -> None:
     data: Any = rows.view(np.int16) if rows.dtype == ml_dtypes.bfloat16 else rows
     tensor = torch.from_numpy(np.ascontiguousarray(data))
     with torch.no_grad():
-        weight[plan.kept :] = tensor.view(weight.dtype).to(weight.device)
+        ids = torch.tensor([*plan.new_ids.tolist(), *plan.padding], device=weight.device)
+        weight[ids] = tensor.view(weight.dtype).to(weight.device)
 
 
 def _suppress_padding(model: PreTrainedModel, plan: Plan) -> None:
     config = getattr(model, "generation_config", None)
     if config is None or not (plan.padding or config.suppress_tokens):
         return
-    kept = [token for token in config.suppress_tokens or () if token < plan.kept]
+    kept = [token for token in config.suppress_tokens or () if token in plan.kept_ids]
     config.suppress_tokens = sorted({*kept, *plan.padding}) or None
 
 

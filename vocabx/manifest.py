@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,10 +14,25 @@ from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 
-__all__ = ["FILE_NAME", "Manifest", "NewToken", "load_alignments", "save_alignments"]
+__all__ = [
+    "COPIED",
+    "EXTEND",
+    "FILE_NAME",
+    "REPLACE",
+    "TOKENIZER_EXTEND",
+    "TRIM",
+    "Manifest",
+    "NewToken",
+    "load_alignments",
+    "save_alignments",
+]
 
 FILE_NAME = "vocabx.json"
-FORMAT = 1
+FORMAT = 2
+EXTEND, TOKENIZER_EXTEND, REPLACE, TRIM = "extend", "tokenizer extend", "replace", "trim"
+"""What `Manifest.command` may be."""
+COPIED = "copied"
+"""What the manifest says of each matrix where no row was made."""
 MATRICES = ("input", "head", "bias")
 RECORDED_PACKAGES = ("vocabx", "numpy", "scipy", "tokenizers", "transformers")
 
@@ -27,13 +42,14 @@ class NewToken:
     """One new token and why it exists.
 
     A token of whole characters has a `witness`, a text that produces it. Any other names the new token that it is a
-    part of, by id, in `needed_by`. `parts` are the ids of the two tokens that its merge joins.
+    part of, by id, in `needed_by`. `parts` are the ids of the tokens that a merge joins to it; there are none where it
+    is a single character, or a piece of another tokenizer.
     """
 
     id: int
     piece: str
     text: str
-    parts: tuple[int, int]
+    parts: tuple[int, ...] = ()
     witness: str | None = None
     needed_by: int | None = None
     origin: str | None = None
@@ -61,7 +77,9 @@ class Manifest:
         return replace(self, rows=rows)
 
     def save(self, directory: Path) -> None:
-        """Write it, one new token to a line."""
+        """Write it, one run of kept ids and one new token to a line."""
+        plan = self.plan.to_json()
+        runs = plan.pop("runs")
         content = {
             "format": FORMAT,
             "command": self.command,
@@ -69,15 +87,14 @@ class Manifest:
             "method": self.method,
             "convex": self.convex,
             "seed": self.seed,
-            "plan": self.plan.to_json(),
+            "plan": plan,
             "tokenizer": self.tokenizer,
             "corpus": self.corpus,
             "rows": self.rows,
             "versions": self.versions,
         }
-        head = json.dumps(content, ensure_ascii=False, indent=2)[:-2]
-        tokens = (json.dumps(_compact(token), ensure_ascii=False) for token in self.new_tokens)
-        text = head + ',\n  "new_tokens": [\n    ' + ",\n    ".join(tokens) + "\n  ]\n}\n"
+        head = json.dumps(content, ensure_ascii=False, indent=2).removesuffix("\n}")
+        text = ",\n".join([head, _lines("runs", runs), _lines("new_tokens", map(_compact, self.new_tokens))]) + "\n}\n"
         (directory / FILE_NAME).write_text(text, encoding="utf-8")
 
     @classmethod
@@ -90,20 +107,29 @@ class Manifest:
             raise InputError(f"{directory} has no {FILE_NAME}: vocabx did not write it.")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content.pop("format") != FORMAT:
-                raise InputError(f"{path} was written by another version of vocabx.")
-            content["plan"].pop("padding")
-            content["plan"] = Plan(**content["plan"])
-            content["new_tokens"] = tuple(
-                NewToken(**{**token, "parts": tuple(token["parts"])}) for token in content["new_tokens"]
-            )
-            return cls(**content)
+            is_known = content.pop("format") == FORMAT
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is damaged: {error}.") from error
+        if not is_known:
+            raise InputError(f"{path} was written by another version of vocabx.")
+        try:
+            content["plan"] = Plan.from_json({**content["plan"], "runs": content.pop("runs")})
+            content["new_tokens"] = tuple(
+                NewToken(**{**token, "parts": tuple(token.get("parts", ()))}) for token in content["new_tokens"]
+            )
+            return cls(**content)
+        except (AttributeError, InputError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged: {str(error).rstrip('.')}.") from error
+
+
+def _lines(name: str, items: Iterable[object]) -> str:
+    """Spell a list with one item to a line."""
+    lines = ",\n".join("    " + json.dumps(item, ensure_ascii=False) for item in items)
+    return f'  "{name}": [\n{lines}\n  ]' if lines else f'  "{name}": []'
 
 
 def _compact(token: NewToken) -> dict[str, Any]:
-    return {name: value for name, value in asdict(token).items() if value is not None}
+    return {name: value for name, value in asdict(token).items() if value not in (None, ())}
 
 
 def installed_versions() -> dict[str, str]:
@@ -118,13 +144,16 @@ def installed_versions() -> dict[str, str]:
 
 
 def save_alignments(initialization: Initialization, directory: Path) -> dict[str, str]:
-    """Write each distinct alignment once; return matrix name → file name, or the description of a draw."""
+    """Write each distinct alignment once; return matrix name → file name, `COPIED`, or the description of a draw."""
     files: dict[int, str] = {}
     rows = {}
     for matrix in MATRICES:
         rule = getattr(initialization, matrix)
         if not isinstance(rule, Alignment):
             rows[matrix] = repr(rule)
+            continue
+        if not len(rule):
+            rows[matrix] = COPIED
             continue
         if id(rule) not in files:
             files[id(rule)] = "vocabx-rows.npz" if not files else f"vocabx-rows-{matrix}.npz"

@@ -126,7 +126,7 @@ def stage(source: Path, target: Path, watched: bool) -> None:
     with sampled_memory() if watched else nullcontext([0]) as samples:
         start = time.perf_counter()
         checkpoint = open_checkpoint(source)
-        plan = Plan(ROWS, NEW_ROWS, ROWS, ROWS + NEW_ROWS, {})
+        plan = Plan.appending(ROWS, NEW_ROWS, ROWS, ROWS + NEW_ROWS, {})
         with staged_directory(target, protect=[source]) as out:
             write_checkpoint(checkpoint, plan, initialization, out)
         os.sync()

@@ -20,7 +20,7 @@ from vocabx.core.plan import Plan
 Arrays = dict[str, NDArray[Any]]
 
 ROWS, DIMENSIONS = 100, 32
-PLAN = Plan(kept=97, new=10, rows_before=ROWS, rows_after=112, roles={})
+PLAN = Plan.appending(97, 10, ROWS, 112, {})
 """Three padding rows are taken over, and five are new."""
 
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": ROWS, "tie_word_embeddings": False}
@@ -76,14 +76,14 @@ def load_model(directory: Path) -> Arrays:
     return arrays
 
 
-def random_alignment(rows: int = PLAN.new, sources: int = PLAN.kept, seed: int = 0) -> Alignment:
+def random_alignment(rows: int = PLAN.new, sources: int = PLAN.tokens_before, seed: int = 0) -> Alignment:
     """Return sparse rows with a few weights each."""
     generator = np.random.default_rng(seed)
     dense = generator.random((rows, sources)) * (generator.random((rows, sources)) < 0.05)
     return Alignment.build(csr_array(dense))
 
 
-def mean_row(sources: int = PLAN.kept) -> Alignment:
+def mean_row(sources: int = PLAN.tokens_before) -> Alignment:
     """Return one row that is the mean of all source rows."""
     return Alignment.build(mean_over(np.arange(sources), sources))
 
@@ -91,11 +91,12 @@ def mean_row(sources: int = PLAN.kept) -> Alignment:
 def expected_rows(
     before: NDArray[Any], rule: Alignment, plan: Plan = PLAN, padding: Alignment | None = None
 ) -> NDArray[Any]:
-    """Compute the resized tensor in memory."""
-    kept = before[: plan.kept].reshape(plan.kept, -1)
-    padding = padding or mean_row(plan.kept)
-    parts = [rule.apply(kept), np.repeat(padding.apply(kept), len(plan.padding), axis=0)]
-    return np.concatenate([kept, *(part.astype(before.dtype) for part in parts)]).reshape(-1, *before.shape[1:])
+    """Compute the resized tensor in memory, row by row."""
+    source = before[: plan.tokens_before].reshape(plan.tokens_before, -1)
+    made = iter(rule.apply(source).astype(before.dtype))
+    filling = (padding or mean_row(plan.tokens_before)).apply(source).astype(before.dtype)[0]
+    rows = [source[origin] if origin >= 0 else next(made) for origin in plan.origins.tolist()]
+    return np.array([*rows, *[filling] * len(plan.padding)], before.dtype).reshape(-1, *before.shape[1:])
 
 
 @dataclass(frozen=True)

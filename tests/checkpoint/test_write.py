@@ -16,6 +16,7 @@ from tests.checkpoint.models import (
     INPUT,
     LLAMA,
     PLAN,
+    ROWS,
     Arrays,
     Exploding,
     checksums,
@@ -29,11 +30,12 @@ from tests.checkpoint.models import (
     save_two_shards,
 )
 from vocabx.checkpoint import bytes_to_write, open_checkpoint, staged_directory, write_checkpoint
+from vocabx.checkpoint import resize as resize_module
 from vocabx.checkpoint.safetensors_file import read_header
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import CheckpointError, InputError
 from vocabx.core.initialization import Initialization
-from vocabx.core.plan import Plan
+from vocabx.core.plan import NEW, Plan
 
 RULES = [random_alignment(seed=seed) for seed in range(3)]
 INITIALIZATION = Initialization(*RULES)
@@ -41,7 +43,7 @@ INITIALIZATION = Initialization(*RULES)
 
 def resize(source: Path, target: Path, plan: Plan = PLAN, initialization: Initialization = INITIALIZATION) -> Path:
     with staged_directory(target, protect=[source]) as out:
-        write_checkpoint(open_checkpoint(source), plan, initialization, out, padding=mean_row(plan.kept or 1))
+        write_checkpoint(open_checkpoint(source), plan, initialization, out, padding=mean_row(plan.tokens_before))
     return target
 
 
@@ -157,7 +159,7 @@ def test_no_generation_settings_are_invented_without_padding(tmp_path: Path) -> 
 
 
 def test_a_vocabulary_can_become_smaller(tmp_path: Path) -> None:
-    plan = Plan(kept=20, new=10, rows_before=100, rows_after=32, roles={})
+    plan = Plan.appending(20, 10, 100, 32, {})
     rule = random_alignment(10, 20)
     tensors = llama_tensors()
     source = save_model(tmp_path / "source", tensors)
@@ -167,7 +169,7 @@ def test_a_vocabulary_can_become_smaller(tmp_path: Path) -> None:
 
 def test_nothing_new_is_a_copy(tmp_path: Path) -> None:
     source = save_model(tmp_path / "source", llama_tensors())
-    plan = Plan(kept=100, new=0, rows_before=100, rows_after=100, roles={})
+    plan = Plan.appending(100, 0, 100, 100, {})
     with staged_directory(tmp_path / "target") as out:
         write_checkpoint(open_checkpoint(source), plan, Initialization.shared(Exploding()), out)
     assert_same(load_model(tmp_path / "target"), load_model(source))
@@ -187,26 +189,57 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     assert checksums(resize(source, tmp_path / "a")) == checksums(resize(source, tmp_path / "b"))
 
 
-@given(
-    kept=st.integers(1, 100),
-    new=st.integers(0, 40),
-    padding=st.integers(0, 9),
-    seed=st.integers(0, 9),
-    tied=st.booleans(),
-)
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Plans that keep runs of every length, scattered rows, or both, and mix new ones in."""
+    before = draw(st.integers(1, ROWS))
+    sizes = st.integers(1, 60)
+    piece = st.one_of(
+        st.builds(lambda count: [NEW] * count, st.integers(0, 40)),
+        st.builds(lambda start, size: [*range(start, min(start + size, before))], st.integers(0, before - 1), sizes),
+        st.lists(st.integers(NEW, before - 1), max_size=20),
+    )
+    origins = [0, *(origin for part in draw(st.lists(piece, max_size=6)) for origin in part)]
+    return Plan(np.array(origins), before, ROWS, len(origins) + draw(st.integers(0, 9)), {})
+
+
+@pytest.mark.parametrize("long_run", [1, 8, resize_module.LONG_RUN])
+@pytest.mark.parametrize("block", [1, 7, resize_module.ROWS_AT_ONCE])
+@given(plan=plans(), seed=st.integers(0, 9), tied=st.booleans())
 def test_any_plan_gives_what_the_arrays_give(
-    tmp_path_factory: pytest.TempPathFactory, kept: int, new: int, padding: int, seed: int, tied: bool
+    tmp_path_factory: pytest.TempPathFactory, plan: Plan, seed: int, tied: bool, long_run: int, block: int
 ) -> None:
     directory = tmp_path_factory.mktemp("plan")
-    plan = Plan(kept, new, 100, kept + new + padding, {})
-    rule = random_alignment(new, kept, seed)
+    rule = random_alignment(plan.new, plan.tokens_before, seed)
     tensors = llama_tensors(np.float16)
     if tied:
         del tensors[HEAD]
     source = save_model(directory / "source", tensors, LLAMA | {"tie_word_embeddings": tied})
-    got = load_model(resize(source, directory / "target", plan, Initialization.shared(rule)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resize_module, "LONG_RUN", long_run)
+        patch.setattr(resize_module, "ROWS_AT_ONCE", block)
+        got = load_model(resize(source, directory / "target", plan, Initialization.shared(rule)))
     grown = {name: expected_rows(tensors[name], rule, plan) for name in (INPUT, HEAD) if name in tensors}
     assert_same(got, tensors | grown)
+
+
+def test_progress_adds_up_where_rows_are_scattered(tmp_path: Path) -> None:
+    plan = Plan(np.array([5, NEW, 3, NEW, 7, 8, 9]), 97, ROWS, 16, {})
+    checkpoint = open_checkpoint(save_two_shards(tmp_path / "source"))
+    counts: list[int] = []
+    with staged_directory(tmp_path / "target") as out:
+        rules = Initialization.shared(random_alignment(2))
+        write_checkpoint(checkpoint, plan, rules, out, padding=mean_row(), progress=counts.append)
+    assert sum(counts) == bytes_to_write(checkpoint, plan)
+
+
+def test_kept_rows_keep_every_bit_whatever_they_mean(tmp_path: Path) -> None:
+    tensors = llama_tensors()
+    tensors[INPUT].view(np.uint32)[:4, 0] = [0x7F800001, 0xFFC12345, 0x80000000, 0x00000001]
+    source = save_model(tmp_path / "source", {INPUT: tensors[INPUT]}, TIED)
+    plan = Plan(np.array([3, 2, 1, 0]), 97, ROWS, 4, {})
+    got = load_model(resize(source, tmp_path / "target", plan, Initialization.shared(random_alignment(0))))
+    assert got[INPUT].tobytes() == tensors[INPUT][[3, 2, 1, 0]].tobytes()
 
 
 def test_rows_that_overflow_the_stored_type_are_refused(tmp_path: Path) -> None:
@@ -221,9 +254,7 @@ def test_rows_that_overflow_the_stored_type_are_refused(tmp_path: Path) -> None:
     ("plan", "message"),
     [
         (replace(PLAN, rows_before=99), "The plan is for 99 rows, and .* has 100"),
-        (replace(PLAN, kept=101), "keeps 101 of 100 rows"),
-        (replace(PLAN, kept=0), "keeps 0 of 100 rows"),
-        (replace(PLAN, rows_after=106), "adds 10: that does not give 106 rows"),
+        (replace(PLAN, origins=np.full(3, NEW)), "The plan keeps none of the 100 rows of"),
     ],
 )
 def test_a_plan_for_another_model_is_refused(tmp_path: Path, plan: Plan, message: str) -> None:

@@ -241,7 +241,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
         r"tokenizer in .*base cannot be opened",
     ),
     "a Unigram tokenizer": (tokenizer(unigram), r"The tokenizer has ids|The base has a Unigram tokenizer"),
-    "a WordPiece tokenizer": (tokenizer(wordpiece), r"The base has a WordPiece tokenizer; only byte-level BPE"),
+    "fewer tokens than characters": (tokenizer(wordpiece), r"The alphabet alone takes .* tokens, .*; 40 were asked"),
     "an output that is a file": (
         existing_file,
         r"out exists already\. Choose another place, or replace it with --force",

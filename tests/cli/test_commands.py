@@ -75,6 +75,8 @@ def test_extend_writes_the_model_and_prints_the_result_on_stdout_and_progress_on
 
 def test_extend_passes_every_option_on(place: Place, run: Run) -> None:
     options = ["--minimum-frequency", 7, "--longest-token", 4, "--scripts", "Hangul, Han", "--source-change-limit", 0.5]
+    options += ["--exclude", "[a-z]", "--no-digits", "--no-punctuation", "--reuse-reserved"]
+    options += ["--control-token", "<|listen|>"]
     options += ["--no-compose", "--method", "eeve", "--seed", 9, "--pad-to-multiple", 64]
     assert run(*place.extend(*options)).status == 0
     manifest = Manifest.load(place.out)
@@ -85,9 +87,14 @@ def test_extend_passes_every_option_on(place: Place, run: Run) -> None:
         "scripts": ["Hangul", "Han"],
         "source_change_limit": 0.5,
         "compose": False,
+        "exclude": "[a-z]",
+        "digits": False,
+        "punctuation": False,
+        "reuse_reserved": True,
+        "control_tokens": ["<|listen|>"],
     }
     assert (manifest.method, manifest.seed, manifest.plan.rows_after) == ("eeve", 9, 768)
-    assert max(len(token.text) for token in manifest.new_tokens if token.witness) <= 4
+    assert max(len(token.text) for token in manifest.new_tokens if token.witness and token.piece[0] != "<") <= 4
 
 
 def test_extend_reads_several_corpora_and_another_field(place: Place, run: Run) -> None:

@@ -42,10 +42,10 @@ main.main(arguments, prog_name="vocabx")
 """
 
 STAGES = {
-    "tokenizer": "vocabx.tokenizer_tools.extend:encode_words",
+    "tokenizer": "vocabx.tokenizer_tools.extend:find_witnesses",
     # By then all weights are there; of a model that loads, only config.json is missing.
     "checkpoint": "vocabx.checkpoint.write:_write_generation_config",
-    "reopening": "vocabx.directories:check_reopened",
+    "reopening": "vocabx.output:check_reopened",
 }
 
 

@@ -23,12 +23,13 @@ from tests.extension.bases import (
     save_tokenizer,
     transformers_model,
 )
-from tests.tokenizer_tools.toys import byte_level, english, invented, korean, llama3_like, unigram
+from tests.tokenizer_tools.toys import byte_level, english, invented, korean, llama3_like, metaspace, unigram, wordpiece
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Floats, Matrix
 from vocabx.core.errors import InputError, OutputError, TokenizerError
 from vocabx.directories import extend_tokenizer_only, plan_extension
+from vocabx.explanation import Explainer
 from vocabx.extension import Extension
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.manifest import FILE_NAME, Manifest, load_alignments
@@ -255,9 +256,10 @@ def test_a_draw_is_described_in_the_manifest(tmp_path: Path) -> None:
         "7",
         "null",
         "{}",
-        '{"format": 1}',
-        '{"format": 1, "plan": 5}',
-        '{"format": 1, "plan": {"padding": 0}}',
+        '{"format": 2}',
+        '{"format": 2, "plan": 5}',
+        '{"format": 2, "plan": {"padding": 0}, "runs": []}',
+        '{"format": 2, "runs": [[0, 0, 3]], "plan": {"tokens": 2, "tokens_before": 3}}',
     ],
 )
 def test_a_damaged_manifest_is_one_sentence(damage: str, tmp_path: Path) -> None:
@@ -382,7 +384,7 @@ def test_a_base_whose_opened_tokenizer_has_more_ids_than_rows_is_refused(tmp_pat
 def test_a_tokenizer_that_reopens_with_another_vocabulary_is_refused(tmp_path: Path) -> None:
     _, out, extension = extend(tmp_path)
     save_tokenizer(out)
-    with pytest.raises(TokenizerError, match=r"not open the extended tokenizer with the vocabulary.*'llama'.*Nothing"):
+    with pytest.raises(TokenizerError, match=r"not open the tokenizer with the vocabulary.*'llama'.*Nothing"):
         check_reopened(out, extension.tokenizer.segmenter, extension.probes())
 
 
@@ -413,11 +415,47 @@ def test_the_tokenizer_alone_and_the_model_learn_the_same(tmp_path: Path) -> Non
         assert (tmp_path / "alone" / name).read_bytes() == (out / name).read_bytes()
 
 
-def test_other_tokenizer_families_are_refused_by_name(tmp_path: Path) -> None:
+def base_with_slots(directory: Path) -> Path:
+    """Write a base whose tokenizer has a reserved slot, and one more row than tokens."""
+    base = save_base(directory / "base", padding=len(llama3_like().tokens) - KEPT + 1)
+    save_tokenizer(base, llama3_like())
+    return base
+
+
+def test_reserved_slots_are_taken_before_the_vocabulary_grows(tmp_path: Path) -> None:
+    base, out, extension = extend(tmp_path, base_with_slots(tmp_path), reuse_reserved=True)
+    plan, size = extension.plan, len(llama3_like().tokens)
+    slot = llama3_like().backend.token_to_id("<|reserved_special_token_0|>")
+    assert plan.new_ids.tolist() == [slot, *range(size, size + SIZE - 1)]
+    assert (plan.keeps_ids, plan.dropped.tolist()) == (True, [slot])
+    before, after = load_model(base), load_model(out)
+    for name in (INPUT, HEAD):
+        assert after[name][plan.kept_ids].tobytes() == before[name][plan.kept_ids].tobytes()
+        assert after[name][plan.new_ids].tobytes() == input_rows(extension, before[name]).tobytes()
+    manifest = Manifest.load(out)
+    assert [token.id for token in manifest.new_tokens] == plan.new_ids.tolist()
+    result = vocabx.verify(out, base)
+    assert result.passed, str(result)
+
+
+def test_a_token_in_a_reserved_slot_is_explained(tmp_path: Path) -> None:
+    _, out, extension = extend(tmp_path, base_with_slots(tmp_path), reuse_reserved=True)
+    token = extension.manifest.new_tokens[0]
+    report = Explainer.open(out).explain(str(token.id))
+    assert (report.facts["token"], report.facts["id"]) == (token.text, str(token.id))
+    assert isinstance(extension.initialization.input, Alignment)
+    sources = extension.initialization.input.sources(0)
+    assert [row[1] for row in report.tables[0].rows] == [str(source) for source, _ in sources]
+
+
+@pytest.mark.parametrize("toy", [metaspace, unigram, wordpiece], ids=lambda toy: toy.__name__)
+def test_a_base_of_another_family_is_extended(toy: Any, tmp_path: Path) -> None:
     base = save_base(tmp_path / "base", padding=300)
-    save_tokenizer(base, unigram())
-    with pytest.raises(TokenizerError, match="The base has a Unigram tokenizer; only byte-level BPE"):
-        extend(tmp_path, base)
+    save_tokenizer(base, toy())
+    _, out, extension = extend(tmp_path, base, size=150)
+    assert extension.plan.new == 150
+    result = vocabx.verify(out, base)
+    assert result.passed, str(result)
 
 
 def test_a_base_without_usable_rows_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import vocabx
 from tests.extension.bases import CHAT_TEMPLATE, SIZE, learning, save_tokenizer, transformers_model
-from tests.tokenizer_tools.toys import byte_level, english, korean
+from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like
 from vocabx.core.errors import CheckpointError, CorpusError, MissingExtraError, TokenizerError
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.tokenizer_tools import write
@@ -76,6 +76,20 @@ def test_a_loaded_model_gets_the_rows_that_the_directory_gets(base: str, method:
     assert tokenizer.get_vocab() == before
 
 
+def test_a_loaded_model_gets_the_rows_of_reserved_slots(tmp_path: Path) -> None:
+    directory = tmp_path / "base"
+    transformers_model("llama", len(llama3_like().tokens), tie_word_embeddings=False).save_pretrained(directory)
+    save_tokenizer(directory, llama3_like())
+    settings: dict[str, Any] = {**learning(tmp_path), "reuse_reserved": True, "pad_to_multiple": 64}
+    written = vocabx.extend(directory, out=tmp_path / "out", **settings)
+    assert written.plan.new_ids[0] < written.plan.tokens_before
+    model, tokenizer = load(directory)
+    extended, _ = vocabx.extend_model(model, tokenizer, **settings)
+    expected, expected_tokenizer = load(tmp_path / "out")
+    assert bits(model) == bits(expected)
+    assert extended.get_vocab() == expected_tokenizer.get_vocab()
+
+
 def test_what_is_saved_afterwards_is_what_extend_writes(tmp_path: Path) -> None:
     settings = learning(tmp_path)
     directory = save_base(tmp_path / "base", "untied, padded")
@@ -127,7 +141,7 @@ def test_an_error_leaves_the_model_as_it_was(fault: str, tmp_path: Path, monkeyp
             vocabx.extend_model(model, tokenizer, **settings)
     else:
         monkeypatch.setattr(write, "CLASS", "GPT2Tokenizer")  # reopened, it has one token more
-        with pytest.raises(TokenizerError, match="does not open the extended tokenizer"):
+        with pytest.raises(TokenizerError, match="does not open the tokenizer"):
             vocabx.extend_model(model, tokenizer, **settings)
     assert bits(model) == before
     assert model.config.vocab_size == KEPT

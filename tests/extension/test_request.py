@@ -19,7 +19,8 @@ def test_the_keywords_of_the_functions_are_the_settings_of_the_request() -> None
 def test_the_options_of_the_tokenizer_are_passed_on_with_their_defaults() -> None:
     assert Request("corpus", 7).options == ExtensionOptions(size=7)
     names = [field.name for field in dataclasses.fields(ExtensionOptions)]
-    given: dict[str, Any] = dict(zip(names, (9, 2, 3, ("Hangul",), 0.5, False), strict=True))
+    values = (9, 2, 3, ("Hangul",), 0.5, False, "x", False, False, True, ("<x>",))
+    given: dict[str, Any] = dict(zip(names, values, strict=True))
     assert Request("corpus", **given).options == ExtensionOptions(**given)
 
 

@@ -56,7 +56,7 @@ def test_settings_and_chat_template_are_carried_over(base: Path, out: Path) -> N
 
 def test_another_vocabulary_or_role_is_noticed(base: Path, out: Path) -> None:
     write_tokenizer(llama3_like(), base, out)
-    message = "AutoTokenizer does not open the extended tokenizer with the vocabulary that was written"
+    message = "AutoTokenizer does not open the tokenizer with the vocabulary that was written"
     with pytest.raises(TokenizerError, match=message):
         check_reopened(out, extended("like Llama 3").segmenter, PROBES)
     with pytest.raises(TokenizerError, match=message):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.verification.models import extend, save_base
+from tests.verification.models import extend, replace, save_base, trim
 from vocabx.verification import old_language
 
 
@@ -44,3 +44,13 @@ def tied_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tied(tied_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return extend(tied_base, tmp_path_factory.mktemp("tied") / "extended")
+
+
+@pytest.fixture(scope="session")
+def replaced(untied_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return replace(untied_base, tmp_path_factory.mktemp("untied") / "replaced")
+
+
+@pytest.fixture(scope="session")
+def trimmed(untied_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trim(untied_base, tmp_path_factory.mktemp("untied") / "trimmed")

@@ -54,7 +54,9 @@ def new_rows(name: str, edit: Callable[[NDArray[Any]], object]) -> Damage:
     """Change the new rows of a matrix."""
 
     def apply(array: NDArray[Any], manifest: Manifest) -> None:
-        edit(array[manifest.plan.kept : manifest.plan.tokens])
+        rows = array[manifest.plan.new_ids]
+        edit(rows)
+        array[manifest.plan.new_ids] = rows
 
     return lambda directory: edit_tensor(directory, name, apply)
 
@@ -131,8 +133,8 @@ def untie(directory: Path) -> None:
 
 def head_of_input_rows(directory: Path) -> None:
     """Make the head's new rows of input rows."""
-    kept = Manifest.load(directory).plan.kept
-    rows = stored_rows(directory, "head").apply(read_tensor(directory, INPUT)[:kept])
+    size = Manifest.load(directory).plan.tokens_before
+    rows = stored_rows(directory, "head").apply(read_tensor(directory, INPUT)[:size])
     new_rows(HEAD, lambda array: np.copyto(array, rows))(directory)
 
 

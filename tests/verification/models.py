@@ -125,6 +125,39 @@ def extend(base: Path, out: Path, **settings: Unpack[Settings]) -> Path:
     return out
 
 
+def save_target(directory: Path) -> Path:
+    """Write a tokenizer of other merges, with roles of its own, for Korean and English."""
+    directory.mkdir()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=360,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*KOREAN, *ENGLISH[:3]] * 5, trainer)
+    tokenizer.save(str(directory / "tokenizer.json"))
+    roles = {"bos_token": "<s>", "eos_token": "</s>"}
+    write_json(directory / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **roles})
+    return directory
+
+
+def replace(base: Path, out: Path, method: str = "constituents") -> Path:
+    """Give it another tokenizer, and pad the rows."""
+    target = save_target(out.with_name("target")) if not out.with_name("target").exists() else out.with_name("target")
+    vocabx.replace(base, target, out, method=method, pad_to_multiple=16)
+    return out
+
+
+def trim(base: Path, out: Path) -> Path:
+    """Keep what half of the English lines use, and pad the rows."""
+    out.with_name("kept.txt").write_text("\n".join(ENGLISH[:3]), encoding="utf-8")
+    vocabx.trim(base, out.with_name("kept.txt"), out, pad_to_multiple=16)
+    return out
+
+
 def damaged(extended: Path, to: Path, *damages: Callable[[Path], object]) -> Path:
     """Copy a directory and damage the copy."""
     shutil.copytree(extended, to)

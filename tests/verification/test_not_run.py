@@ -52,7 +52,11 @@ def test_a_base_without_weights_leaves_the_weights_uncompared(untied: Path, tmp_
 @pytest.mark.torch
 def test_without_text_source_lines_are_not_compared(untied: Path, untied_base: Path) -> None:
     result = verify(untied, untied_base, [])
-    assert set(reasons(result)) == {"source-language text keeps its ids", "greedy output keeps to old tokens"}
+    assert set(reasons(result)) == {
+        "source-language text keeps its ids",
+        "greedy output keeps to old tokens",
+        "kept tokens compute as in the base",
+    }
     assert set(reasons(result).values()) == {"there is no source-language text"}
     assert not result.strict_passed
 
@@ -61,7 +65,8 @@ def test_without_text_source_lines_are_not_compared(untied: Path, untied_base: P
 def test_text_that_is_spelt_with_new_ids_says_nothing_about_greedy_output(untied: Path, untied_base: Path) -> None:
     result = verify(untied, untied_base, ["파일을 읽는"])
     assert reasons(result) == {
-        "greedy output keeps to old tokens": "no source-language line is spelt with old ids only"
+        "greedy output keeps to old tokens": "no source-language line is spelt with old ids only",
+        "kept tokens compute as in the base": "none of the lines of the given text is spelt with kept ids only",
     }
 
 
@@ -91,7 +96,11 @@ def test_without_torch_the_model_is_not_opened(
 ) -> None:
     monkeypatch.setattr(needs, "find_spec", lambda name: None)
     result = verify(untied, untied_base, ENGLISH)
-    assert set(reasons(result)) == {"plain AutoModel opens it and computes", "greedy output keeps to old tokens"}
+    assert set(reasons(result)) == {
+        "plain AutoModel opens it and computes",
+        "greedy output keeps to old tokens",
+        "kept tokens compute as in the base",
+    }
     assert set(reasons(result).values()) == {"torch is not installed (pip install 'vocabx[torch]')"}
     assert not result.strict_passed
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vocabx.checkpoint.config import configured_tie, read_json
+from vocabx.checkpoint.config import GENERATION_CONFIG, configured_tie, read_json
 from vocabx.checkpoint.layouts import find_layout
 from vocabx.checkpoint.locate import VocabularyTensors, locate_vocabulary
 from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry, map_tensor, read_header
@@ -19,7 +19,6 @@ from vocabx.core.errors import CheckpointError
 __all__ = ["CONFIG", "GENERATION_CONFIG", "INDEX", "Checkpoint", "StoredTensor", "open_checkpoint"]
 
 CONFIG = "config.json"
-GENERATION_CONFIG = "generation_config.json"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 HEADED = ("ForCausalLM", "LMHeadModel", "ForMaskedLM", "ForPreTraining", "ForConditionalGeneration")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vocabx.checkpoint.read import Checkpoint, StoredTensor
 from vocabx.checkpoint.safetensors_file import TensorEntry
-from vocabx.core.arrays import ROWS_PER_BLOCK, Floats, Matrix
+from vocabx.core.arrays import ROWS_PER_BLOCK, Floats, Ints, Matrix
 from vocabx.core.errors import CheckpointError, InputError
 from vocabx.core.initialization import Initialization, RowRule
-from vocabx.core.plan import Plan
+from vocabx.core.plan import NEW, Plan, Run
 
 __all__ = ["Resize", "check_plan", "plan_resizes"]
 
 
+ROWS_AT_ONCE = 256
+"""Rows that are put together before they are written."""
+LONG_RUN = ROWS_PER_BLOCK
+"""Kept rows that lie together in both matrices and are worth a call of the kernel of their own."""
+
+
 @dataclass(frozen=True)
 class Resize:
-    """What becomes of one tensor: kept rows of `source`, then rows made from them by `rule`, then padding.
+    """What becomes of one tensor: rows of `source` that are kept, rows made from them by `rule`, and padding.
 
     `source` is the tensor itself, or the input embedding for a head that duplicates it.
     """
@@ -31,20 +37,14 @@ class Resize:
     padding: RowRule | None
 
     @property
-    def kept_bytes(self) -> tuple[int, int]:
-        """Begin and end of the kept rows in the source file."""
-        begin = self.source.entry.begin
-        return begin, begin + self.plan.kept * self.source.entry.row_size
-
-    @property
     def size(self) -> int:
         """Number of bytes of the resized tensor."""
         return self.plan.rows_after * self.source.entry.row_size
 
     @property
-    def made_size(self) -> int:
-        """Number of bytes after the kept rows."""
-        return (self.plan.rows_after - self.plan.kept) * self.source.entry.row_size
+    def long_runs(self) -> list[Run]:
+        """Stretches of kept rows to be copied from file to file."""
+        return [run for run in self.plan.runs if run.size >= LONG_RUN]
 
     def entry_at(self, begin: int) -> TensorEntry:
         """Return the header entry of the resized tensor, its bytes starting at `begin`."""
@@ -52,27 +52,49 @@ class Resize:
         shape = (self.plan.rows_after, *source.shape[1:])
         return replace(source, name=self.name, shape=shape, begin=begin, end=begin + self.size)
 
-    def made_rows(self) -> Iterator[Matrix]:
-        """Yield the rows after the kept ones in blocks of shape (B, D) and the stored type; a bias has D = 1."""
-        source = self.source.map()[: self.plan.kept]
-        source = source.reshape(len(source), -1)
-        made = 0
-        for block in self.rule.blocks(source) if self.plan.new else ():
-            made += len(block)
-            yield self._stored(block, source)
-        if made != self.plan.new:
-            raise InputError(f"{self.name}: the method made {made} new rows, and the plan needs {self.plan.new}.")
+    def other_rows(self) -> Iterator[tuple[int, Matrix]]:
+        """Yield what lies between the long runs, as (first row, block of shape (B, D) and the stored type).
+
+        A bias has D = 1. Made rows are made in order, and scattered kept rows are gathered beside them.
+        """
+        source = self.source.map()
+        source = source.reshape(len(source), -1)[: self.plan.tokens_before]
+        made = _Rows(self._made_rows(source))
+        for start, stop in _between(self.long_runs, self.plan.tokens):
+            for first in range(start, stop, ROWS_AT_ONCE):
+                yield first, self._block(source, self.plan.origins[first : min(first + ROWS_AT_ONCE, stop)], made)
+        if self.plan.new and (surplus := made.count_rest()):
+            raise self._wrong_number(self.plan.new + surplus)
         yield from self._padding_rows(source)
 
-    def _padding_rows(self, source: Matrix) -> Iterator[Matrix]:
-        if self.padding is None or not self.plan.padding:
+    def _block(self, source: Matrix, origins: Ints, made: _Rows) -> Matrix:
+        block = np.empty((len(origins), source.shape[1]), source.dtype)
+        is_new = origins == NEW
+        # As bytes, so that no type, not even one with several zeros or NaNs, changes a bit.
+        block.view(np.uint8)[~is_new] = source.view(np.uint8)[origins[~is_new]]
+        rows = made.take(int(is_new.sum()))
+        if sum(map(len, rows)) < is_new.sum():
+            raise self._wrong_number(made.taken)
+        if rows:
+            block[is_new] = np.concatenate(rows)
+        return block
+
+    def _made_rows(self, source: Matrix) -> Iterator[Matrix]:
+        return (self._stored(block, source) for block in (self.rule.blocks(source) if self.plan.new else ()))
+
+    def _wrong_number(self, made: int) -> InputError:
+        return InputError(f"{self.name}: the method made {made} new rows, and the plan needs {self.plan.new}.")
+
+    def _padding_rows(self, source: Matrix) -> Iterator[tuple[int, Matrix]]:
+        padding = self.plan.padding
+        if self.padding is None or not padding:
             return
         row = np.concatenate(list(self.padding.blocks(source)))
         if len(row) != 1:
             raise InputError(f"{self.name}: padding needs a rule of one row, not {len(row)}.")
-        block = np.repeat(self._stored(row, source), min(ROWS_PER_BLOCK, len(self.plan.padding)), axis=0)
-        for start in range(0, len(self.plan.padding), len(block)):
-            yield block[: len(self.plan.padding) - start]
+        block = np.repeat(self._stored(row, source), min(ROWS_AT_ONCE, len(padding)), axis=0)
+        for first in padding[:: len(block)]:
+            yield first, block[: padding.stop - first]
 
     def _stored(self, block: Floats, source: Matrix) -> Matrix:
         if block.shape[1:] != source.shape[1:]:
@@ -87,15 +109,47 @@ class Resize:
         return stored
 
 
+class _Rows:
+    """Rows that come in blocks, taken in other numbers."""
+
+    def __init__(self, blocks: Iterator[Matrix]) -> None:
+        self._blocks = blocks
+        self._rest: Matrix | None = None
+        self.taken = 0
+
+    def take(self, count: int) -> list[Matrix]:
+        """Return the next rows, fewer where there are no more."""
+        parts = list[Matrix]()
+        while count:
+            block = self._rest if self._rest is not None else next(self._blocks, None)
+            if block is None:
+                break
+            parts.append(block[:count])
+            self._rest = block[count:] if len(block) > count else None
+            self.taken += len(parts[-1])
+            count -= len(parts[-1])
+        return parts
+
+    def count_rest(self) -> int:
+        """Use up the blocks and count their rows."""
+        return (0 if self._rest is None else len(self._rest)) + sum(map(len, self._blocks))
+
+
+def _between(runs: Sequence[Run], end: int) -> Iterator[tuple[int, int]]:
+    """Yield the borders of what the runs leave out, up to `end`."""
+    start = 0
+    for run in runs:
+        yield start, run.first
+        start = run.first + run.size
+    yield start, end
+
+
 def check_plan(checkpoint: Checkpoint, plan: Plan, padding: RowRule | None) -> None:
     """Raise `InputError` unless the plan fits the checkpoint."""
     if plan.rows_before != checkpoint.rows:
         raise InputError(f"The plan is for {plan.rows_before} rows, and {checkpoint.directory} has {checkpoint.rows}.")
-    if not 0 < plan.kept <= plan.rows_before or plan.new < 0 or plan.rows_after < plan.tokens:
-        raise InputError(
-            f"The plan keeps {plan.kept} of {plan.rows_before} rows and adds {plan.new}: that does not give "
-            f"{plan.rows_after} rows."
-        )
+    if not plan.kept:
+        raise InputError(f"The plan keeps none of the {plan.rows_before} rows of {checkpoint.directory}.")
     if plan.padding and padding is None:
         raise InputError(f"The plan has {len(plan.padding)} padding rows, and no rule for them was given.")
 

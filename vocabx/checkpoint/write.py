@@ -14,7 +14,7 @@ import numpy as np
 
 from vocabx.checkpoint.atomic import synchronize
 from vocabx.checkpoint.background import Background
-from vocabx.checkpoint.config import read_json, resized_config, resized_generation_config, spell_like
+from vocabx.checkpoint.config import read_generation_config, resized_config, resized_generation_config, spell_like
 from vocabx.checkpoint.copying import Progress, copy_bytes, copy_in_steps, write_bytes
 from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG, INDEX, Checkpoint
 from vocabx.checkpoint.resize import Resize, check_plan, plan_resizes
@@ -38,7 +38,7 @@ def write_checkpoint(
 ) -> None:
     """Write weights, index, config.json and generation_config.json of the resized model into a directory.
 
-    Rows below ``plan.kept`` are copied byte for byte. New rows are made from the kept rows of the same matrix (a head
+    Rows that the plan keeps are copied byte for byte. New rows are made from the base's rows of the same matrix (a head
     from head rows, a bias from bias entries) and stored in its type. Every padding row is the single row of `padding`.
 
     `out` must exist and should come from `staged_directory`. config.json is written last: without it, nothing loads.
@@ -56,7 +56,7 @@ def write_checkpoint(
     _write_index(checkpoint, resizes, out)
     _write_generation_config(checkpoint, plan, out)
     synchronize(out)
-    config = resized_config(checkpoint.config, plan.rows_before, plan.rows_after)
+    config = resized_config(checkpoint.config, plan)
     _write_json(config, checkpoint.directory / CONFIG, out / CONFIG)
     synchronize(out / CONFIG)
 
@@ -100,18 +100,21 @@ def _resized_entries(file: SafetensorsFile, in_order: list[TensorEntry], resizes
 
 
 def _write_tensor(resize: Resize, target: Path, sink: int, background: Background) -> None:
-    # The kept rows go first: reading them in order leaves them in memory, and new rows are made from them at random.
+    # The long runs go first: reading them in order leaves them in memory, and new rows are made from them at random.
+    begin, width = os.lseek(sink, 0, os.SEEK_CUR), resize.source.entry.row_size
     with resize.source.path.open("rb", buffering=0) as source:
-        copy_bytes(source.fileno(), sink, *resize.kept_bytes, background.report)
-    begin = os.lseek(sink, 0, os.SEEK_CUR)
-    background.run(_write_made_rows(resize, target, begin))
-    os.lseek(sink, begin + resize.made_size, os.SEEK_SET)
+        for run in resize.long_runs:
+            os.lseek(sink, begin + run.first * width, os.SEEK_SET)
+            start = resize.source.entry.begin + run.origin * width
+            copy_bytes(source.fileno(), sink, start, start + run.size * width, background.report)
+    background.run(_write_other_rows(resize, target, begin))
+    os.lseek(sink, begin + resize.size, os.SEEK_SET)
 
 
-def _write_made_rows(resize: Resize, target: Path, begin: int) -> Iterator[int]:
+def _write_other_rows(resize: Resize, target: Path, begin: int) -> Iterator[int]:
     with target.open("r+b", buffering=0) as sink:
-        sink.seek(begin)
-        for block in resize.made_rows():
+        for first, block in resize.other_rows():
+            sink.seek(begin + first * resize.source.entry.row_size)
             write_bytes(sink.fileno(), block.reshape(-1).view(np.uint8).data)
             yield block.nbytes
 
@@ -138,7 +141,7 @@ def _grow(metadata: dict[str, Any], key: str, by: int) -> None:
 
 def _write_generation_config(checkpoint: Checkpoint, plan: Plan, out: Path) -> None:
     original = checkpoint.directory / GENERATION_CONFIG
-    before = read_json(original) if original.is_file() else None
+    before = read_generation_config(checkpoint.directory)
     after = resized_generation_config(before, checkpoint.config, plan)
     if after is not None:
         _write_json(after, original if before is not None else None, out / GENERATION_CONFIG)

@@ -28,7 +28,7 @@ __all__ = ["extend"]
 def extend(
     model: str,
     corpus: Sequence[str],
-    size: int,
+    size: int | None,
     out: Path | None,
     dry_run: bool,
     force: bool,

@@ -43,7 +43,9 @@ def learning_options(command: Command) -> Command:
             help="Target-language text: file, directory or quoted pattern; .txt, .jsonl(.gz/.zst), .parquet. "
             "May be repeated.",
         ),
-        click.option("--size", type=int, required=True, help="Number of new tokens."),
+        click.option(
+            "--size", type=int, help="Number of new tokens. Not needed with --with: all that can be reached then."
+        ),
         click.option(
             "--minimum-frequency",
             type=int,
@@ -79,6 +81,28 @@ def learning_options(command: Command) -> Command:
         ),
         click.option(
             "--compose/--no-compose", default=True, show_default=True, help="Bring the corpus to Unicode NFC."
+        ),
+        click.option("--exclude", metavar="REGEX", help="Learn no token in whose text this is found."),
+        click.option("--digits/--no-digits", default=True, show_default=True, help="Learn tokens that hold a digit."),
+        click.option(
+            "--punctuation/--no-punctuation",
+            default=True,
+            show_default=True,
+            help="Learn tokens that hold anything but letters, digits and spaces.",
+        ),
+        click.option("--reuse-reserved", is_flag=True, help="Take slots that the tokenizer's makers reserved first."),
+        click.option(
+            "--control-token",
+            "control_tokens",
+            multiple=True,
+            metavar="TOKEN",
+            help="Add a token such as <|tool|> that is cut out of text, on top of --size. May be repeated.",
+        ),
+        click.option(
+            "--with",
+            "donor",
+            metavar="TOKENIZER",
+            help="Take the new tokens from this tokenizer, a directory or hub id, instead of learning them.",
         ),
         click.option("--text-field", default="text", show_default=True, help="Field of JSONL and Parquet records."),
     ]

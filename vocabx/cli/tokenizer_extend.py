@@ -20,7 +20,7 @@ __all__ = ["tokenizer_extend"]
 @force_option
 @as_json_option
 def tokenizer_extend(
-    model: str, corpus: Sequence[str], size: int, out: Path, force: bool, as_json: bool, **options: Any
+    model: str, corpus: Sequence[str], size: int | None, out: Path, force: bool, as_json: bool, **options: Any
 ) -> None:
     """Write the tokenizer of MODEL extended from text, without weights."""
     from vocabx.directories import extend_tokenizer_only

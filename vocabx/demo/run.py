@@ -14,11 +14,12 @@ import numpy as np
 
 from vocabx.core.corpus import Corpus
 from vocabx.core.report import Report, Table
-from vocabx.directories import extend, plan_extension, write_extension
+from vocabx.directories import extend, plan_extension
 from vocabx.eval.audit import audit
 from vocabx.eval.bits_per_byte import BitsPerByte, bits_per_byte
 from vocabx.explanation import Explainer
 from vocabx.extension import Extension
+from vocabx.output import write_model
 from vocabx.request import Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import read_tokenizer
@@ -109,7 +110,7 @@ def _write_with(method: str, demo: _Demo, extension: Extension, target: Path) ->
     quiet = Stages()
     request = Request(demo.corpus, SIZE, method=method)
     planned, checkpoint = plan_extension(demo.base, request, quiet, extension.tokenizer)
-    write_extension(planned, checkpoint, target, quiet)
+    write_model(planned, checkpoint, target, quiet)
 
 
 def _cell(measured: BitsPerByte) -> str:

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.config import resized_config
+from vocabx.checkpoint.config import read_generation_config, resized_config
 from vocabx.checkpoint.read import StoredTensor
+from vocabx.checkpoint.resize import LONG_RUN
+from vocabx.checkpoint.token_ids import MovedIds, id_settings
+from vocabx.core.arrays import ROWS_PER_BLOCK, Ints, Matrix
+from vocabx.core.plan import Plan
 from vocabx.verification.finding import Outcome, judge, passed
 from vocabx.verification.subject import Subject
 
@@ -19,15 +23,18 @@ BLOCK_BYTES = 1 << 23
 SETTINGS_OF_TOKENIZERS = frozenset({"tokenizer_class", "transformers_version"})
 
 
-def differing_units(own: StoredTensor, base: StoredTensor, size: int, unit: int) -> Iterator[int]:
-    """Compare the first `size` bytes of two tensors block by block and yield the units of `unit` bytes that differ.
+def differing_units(
+    own: StoredTensor, base: StoredTensor, size: int, unit: int, first: int = 0, origin: int = 0
+) -> Iterator[int]:
+    """Compare `size` bytes of two tensors block by block and yield the places of the units of `unit` bytes that differ.
 
-    The files are read, not mapped, so that memory stays at two blocks however large the tensors are.
+    It starts at unit `first` of one and unit `origin` of the other. The files are read, not mapped, so that memory
+    stays at two blocks however large the tensors are.
     """
     step = max(1, BLOCK_BYTES // unit) * unit
     with own.path.open("rb", buffering=0) as ours, base.path.open("rb", buffering=0) as theirs:
-        ours.seek(own.entry.begin)
-        theirs.seek(base.entry.begin)
+        ours.seek(own.entry.begin + first * unit)
+        theirs.seek(base.entry.begin + origin * unit)
         for start in range(0, size, step):
             wanted = min(step, size - start)
             left, right = (np.fromfile(file, np.uint8, wanted) for file in (ours, theirs))
@@ -37,7 +44,7 @@ def differing_units(own: StoredTensor, base: StoredTensor, size: int, unit: int)
 
 
 def check_old_rows(subject: Subject) -> Outcome:
-    """Compare the raw bytes of every old row in the input, the head and the biases."""
+    """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin."""
     own, base = subject.checkpoint, _base(subject)
     offenders, sizes = list[str](), list[str]()
     for name in base.resized:
@@ -45,13 +52,33 @@ def check_old_rows(subject: Subject) -> Outcome:
         if found is None or not _is_alike(found, base.tensors[name]):
             offenders.append(f"{name} is not there, or of another type or width")
             continue
-        unit = found.entry.row_size
-        rows = list(differing_units(found, base.tensors[name], subject.plan.kept * unit, unit))
+        rows = sorted(_differing_rows(found, base.tensors[name], subject.plan))
         offenders += [f"{name}, row {subject.show(row)}" for row in rows]
         sizes.append(f"{name}: {subject.plan.kept - len(rows):,} of {subject.plan.kept:,}")
     if offenders and subject.after_training:
         return passed(f"training changed old rows, which is as it may be; the same are {'; '.join(sizes)}")
     return judge(offenders, f"the same are {'; '.join(sizes)}")
+
+
+def _differing_rows(own: StoredTensor, base: StoredTensor, plan: Plan) -> Iterator[int]:
+    """Yield the kept ids whose row differs: long runs are read in order, scattered rows are gathered."""
+    unit, short = own.entry.row_size, list[Ints]()
+    for run in plan.runs:
+        if run.size < LONG_RUN:
+            short.append(np.arange(run.first, run.first + run.size))
+            continue
+        places = differing_units(own, base, run.size * unit, unit, run.first, run.origin)
+        yield from (run.first + place for place in places)
+    ids = np.concatenate([np.empty(0, np.int64), *short])
+    ours, theirs = (_as_bytes(tensor) for tensor in (own, base))
+    for start in range(0, len(ids), ROWS_PER_BLOCK):
+        block = ids[start : start + ROWS_PER_BLOCK]
+        yield from block[(ours[block] != theirs[plan.origins[block]]).any(axis=1)].tolist()
+
+
+def _as_bytes(tensor: StoredTensor) -> Matrix:
+    matrix = tensor.map()
+    return matrix.reshape(len(matrix), -1).view(np.uint8)
 
 
 def _base(subject: Subject) -> Checkpoint:
@@ -64,13 +91,14 @@ def _is_alike(own: StoredTensor, base: StoredTensor) -> bool:
 
 
 def check_other_tensors(subject: Subject) -> Outcome:
-    """Compare the raw bytes of every other tensor, and every setting of config.json but the number of rows."""
+    """Compare the raw bytes of every other tensor, and every setting of config.json that the plan does not change."""
     own, base = subject.checkpoint, _base(subject)
     offenders = [f"{name} is the base's only" for name in sorted(base.tensors.keys() - own.tensors.keys())]
     offenders += [f"{name} is not the base's" for name in sorted(own.tensors.keys() - base.tensors.keys())]
     others = sorted(own.tensors.keys() & base.tensors.keys() - set(base.resized))
     offenders += [name for name in others if not _is_same(own.tensors[name], base.tensors[name])]
-    offenders += [f"config.json: {setting}" for setting in _changed_settings(own, base)]
+    offenders += [f"config.json: {setting}" for setting in _changed_settings(own, base, subject.plan)]
+    offenders += [f"generation_config.json: {setting}" for setting in _changed_generation(own, base, subject.plan)]
     size = sum(own.tensors[name].entry.size for name in others)
     return judge(offenders, f"{len(others):,} tensors of {size:,} bytes, and config.json")
 
@@ -82,7 +110,16 @@ def _is_same(own: StoredTensor, base: StoredTensor) -> bool:
     return not any(True for _ in differing_units(own, base, size, 1))
 
 
-def _changed_settings(own: Checkpoint, base: Checkpoint) -> list[str]:
-    expected: dict[str, Any] = resized_config(base.config, base.rows, own.rows)
+def _changed_settings(own: Checkpoint, base: Checkpoint, plan: Plan) -> list[str]:
+    expected: dict[str, Any] = resized_config(base.config, plan)
     names = (expected.keys() | own.config.keys()) - SETTINGS_OF_TOKENIZERS
     return sorted(name for name in names if expected.get(name) != own.config.get(name))
+
+
+def _changed_generation(own: Checkpoint, base: Checkpoint, plan: Plan) -> list[str]:
+    """Name the ids for generation that do not follow the plan; those of an extension are its user's to change."""
+    before, after = (read_generation_config(checkpoint.directory) for checkpoint in (base, own))
+    if plan.keeps_ids or before is None:
+        return []
+    expected, found = (id_settings(settings or {}) for settings in (MovedIds(plan).move(before), after))
+    return sorted(name for name in expected if expected[name] != found.get(name))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vocabx.core.arrays import Matrix, row_blocks
+from vocabx.core.arrays import Bools, Ints, Matrix, row_blocks
 from vocabx.verification.finding import Outcome, judge, not_run
 from vocabx.verification.subject import Subject
-from vocabx.verification.vocabulary_rows import output_rows
+from vocabx.verification.vocabulary_rows import VocabularyRows, output_rows
 
 __all__ = ["check_model", "check_probes"]
 
@@ -27,10 +27,8 @@ def check_probes(subject: Subject) -> Outcome:
     """Score all rows on random hidden states, and on states that point at new rows, where these do best."""
     rows = output_rows(subject.vocabulary_rows)
     bias = next((tensor.matrix for tensor in subject.vocabulary_rows if tensor.role == "bias"), None)
-    probes = _probes(rows.new)
-    kept = subject.plan.kept
-    old = _highest(rows.matrix[:kept], None if bias is None else bias[:kept], probes)
-    new = _highest(rows.matrix[kept:], None if bias is None else bias[kept:], probes)
+    probes = _probes(rows)
+    old, new = _highest(rows.matrix, bias, probes, _is_kept(subject, len(rows.matrix)))
     margin = new - old - _rounding(rows.matrix) * np.abs(old)
     offenders = [f"probe {probe}: {new[probe]:.6g} above {old[probe]:.6g}" for probe in np.flatnonzero(margin > 0)]
     return judge(
@@ -38,20 +36,34 @@ def check_probes(subject: Subject) -> Outcome:
     )
 
 
-def _probes(new: Matrix) -> Scores:
-    random = np.random.default_rng(0).standard_normal((PROBES, new.shape[1]), np.float32)
-    chosen = np.linspace(0, len(new) - 1, min(PROBES, len(new))).astype(np.int64)
-    return np.concatenate([random, np.asarray(new[chosen], np.float32)])
+def _is_kept(subject: Subject, rows: int) -> Bools:
+    """Mark the rows that are the base's; the others are new or padding, shape (rows,)."""
+    is_kept = np.zeros(rows, np.bool_)
+    is_kept[subject.plan.kept_ids] = True
+    return is_kept
 
 
-def _highest(matrix: Matrix, bias: Matrix | None, probes: Scores) -> Scores:
-    best = np.full(len(probes), -np.inf, np.float32)
+def _probes(rows: VocabularyRows) -> Scores:
+    random = np.random.default_rng(0).standard_normal((PROBES, rows.matrix.shape[1]), np.float32)
+    chosen = np.linspace(0, rows.plan.new - 1, min(PROBES, rows.plan.new)).astype(np.int64)
+    return np.concatenate([random, np.asarray(rows.matrix[rows.plan.new_ids[chosen]], np.float32)])
+
+
+def _highest(matrix: Matrix, bias: Matrix | None, probes: Scores, is_old: Bools) -> tuple[Scores, Scores]:
+    """Return the highest score of an old row and of any other on each probe."""
+    best = np.full((2, len(probes)), -np.inf, np.float32)
     for start, block in row_blocks(matrix):
         scores = block @ probes.T
         if bias is not None:
             scores += np.asarray(bias[start : start + len(block)], np.float32)
-        best = np.maximum(best, scores.max(axis=0))
-    return best
+        old = is_old[start : start + len(block)]
+        for group, chosen in enumerate((old, ~old)):
+            best[group] = scores[chosen].max(axis=0, initial=-np.inf).clip(best[group])
+    return best[0], best[1]
+
+
+def _others(subject: Subject) -> Ints:
+    return np.flatnonzero(~_is_kept(subject, subject.model.rows))
 
 
 def _rounding(matrix: Matrix) -> float:
@@ -63,14 +75,15 @@ def check_model(subject: Subject) -> Outcome:
     """Run the model on source-language lines and count the places where a new id or padding scores highest."""
     if not subject.model.is_headed:
         return not_run("the model has no output head")
-    kept, places, offenders = subject.plan.kept, 0, list[str]()
-    texts = [(line, ids) for line, ids in zip(subject.lines, subject.line_ids, strict=True) if ids and max(ids) < kept]
+    kept, others, places, offenders = subject.plan.kept_ids, _others(subject), 0, list[str]()
+    pairs = zip(subject.lines, subject.line_ids, strict=True)
+    texts = [(line, ids) for line, ids in pairs if ids and subject.is_kept(ids)]
     if not texts:
         return not_run("no source-language line is spelt with old ids only", is_open=True)
     for line, ids in texts[:MOST_TEXTS]:
         scores = subject.model.scores(ids[:MOST_TOKENS])
-        # Strictly above: an equal score loses to the lower id, which is the old one.
-        flips = (scores[:, kept:].amax(-1) > scores[:, :kept].amax(-1)).nonzero().flatten().tolist()
+        # Strictly above: an equal score is as good.
+        flips = (scores[:, others].amax(-1) > scores[:, kept].amax(-1)).nonzero().flatten().tolist()
         places += len(scores)
         offenders += [f"{line!r}, place {place}: {subject.show(int(scores[place].argmax()))}" for place in flips]
     return judge(

@@ -50,16 +50,23 @@ class OpenedModel:
 
     def scores(self, ids: Sequence[int]) -> Any:
         """Run it on one text; return a tensor of float32 and shape (tokens, rows), or (tokens, D) without a head."""
-        import torch
-
-        with torch.inference_mode():
-            output = self.model(input_ids=torch.tensor([list(ids)]))
+        output = self._run(ids)
         name = "logits" if "logits" in output else "prediction_logits"
         return (output[name] if self.is_headed else output.last_hidden_state)[0].float()
 
+    def last_state(self, ids: Sequence[int]) -> Any:
+        """Run it on one text; return what its last layer gives, a tensor of float32 and shape (tokens, D)."""
+        return self._run(ids, output_hidden_states=True).hidden_states[-1][0].float()
 
-def open_model(directory: Path) -> OpenedModel:
-    """Open it on the CPU in its stored type, with nothing from the network and no code of its own."""
+    def _run(self, ids: Sequence[int], **options: Any) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self.model(input_ids=torch.tensor([list(ids)]), **options)
+
+
+def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
+    """Open it on the CPU, by default in its stored type, with nothing from the network and no code of its own."""
     import transformers
 
     architectures = read_json(directory / "config.json").get("architectures") or [""]
@@ -67,7 +74,7 @@ def open_model(directory: Path) -> OpenedModel:
     try:
         with _no_progress_bar():
             model, loading = getattr(transformers, kind).from_pretrained(
-                str(directory), local_files_only=True, trust_remote_code=False, dtype="auto", output_loading_info=True
+                str(directory), local_files_only=True, trust_remote_code=False, dtype=dtype, output_loading_info=True
             )
     except Exception as error:  # a damaged directory raises whatever the first confused function does
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -8,9 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from vocabx.manifest import REPLACE
 from vocabx.verification.subject import Subject
 
-__all__ = ["Need", "alignment", "base", "base_weights", "convex", "head", "lines", "torch", "untrained", "weights"]
+__all__ = [
+    "Need",
+    "alignment",
+    "base",
+    "base_weights",
+    "convex",
+    "head",
+    "learned",
+    "lines",
+    "new",
+    "own_tokenizer",
+    "source_rows",
+    "torch",
+    "undropped",
+    "untrained",
+    "weights",
+]
 
 Need = Callable[[Subject], str | None]
 
@@ -25,6 +42,11 @@ def base_weights(subject: Subject) -> str | None:
     if (missing := base(subject)) is not None:
         return missing
     return "the base holds no weights" if subject.base_checkpoint is None else None
+
+
+def source_rows(subject: Subject) -> str | None:
+    """Need the rows that new ones were made of: the base's, or the directory's own where old ids still have them."""
+    return None if subject.plan.keeps_ids else base_weights(subject)
 
 
 def lines(subject: Subject) -> str | None:
@@ -60,6 +82,28 @@ def alignment(subject: Subject) -> str | None:
 def convex(subject: Subject) -> str | None:
     """Need a method that promises convex rows."""
     return None if subject.manifest.convex else f"the method {subject.manifest.method!r} does not promise convex rows"
+
+
+def new(subject: Subject) -> str | None:
+    """Need rows that were made."""
+    return None if subject.plan.new else "no row is new"
+
+
+def learned(subject: Subject) -> str | None:
+    """Need new tokens that vocabx chose: those of a given tokenizer may be such that no text produces them."""
+    if (missing := new(subject)) is not None:
+        return missing
+    return "the new tokens are those of the given tokenizer" if subject.manifest.command == REPLACE else None
+
+
+def own_tokenizer(subject: Subject) -> str | None:
+    """Need a tokenizer that was made of the base's."""
+    return "the tokenizer was replaced" if subject.manifest.command == REPLACE else None
+
+
+def undropped(subject: Subject) -> str | None:
+    """Need all tokens of the base that text produces: new ones may take the places of others."""
+    return None if subject.plan.keeps_ids else "tokens of the base were dropped, and new ones take their places"
 
 
 def untrained(subject: Subject) -> str | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from vocabx.core.alignment import Alignment, mean_over
-from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix, row_blocks
+from vocabx.core.arrays import Matrix, row_blocks
 from vocabx.verification.finding import Outcome, judge
 from vocabx.verification.subject import Subject
 from vocabx.verification.vocabulary_rows import VocabularyRows
@@ -27,12 +26,13 @@ def check_finite(subject: Subject) -> Outcome:
     """Look for zero, infinite and NaN rows; a bias is a single number, which may well be zero."""
     offenders = []
     for tensor in subject.vocabulary_rows:
-        for start, block in row_blocks(tensor.new):
+        for start, stored in tensor.new_blocks():
+            block = np.asarray(stored, np.float32)
             bad = ~np.isfinite(block).all(axis=1)
             if tensor.role != "bias":
                 bad |= ~block.any(axis=1)
-            first = subject.plan.kept + start
-            offenders += [f"{tensor.name}, row {subject.show(first + row)}" for row in np.flatnonzero(bad).tolist()]
+            ids = subject.plan.new_ids[start : start + len(block)][bad]
+            offenders += [f"{tensor.name}, row {subject.show(token)}" for token in ids.tolist()]
     names = ", ".join(tensor.name for tensor in subject.vocabulary_rows)
     return judge(offenders, f"{len(offenders):,} of {subject.plan.new:,} new rows are, in {names}")
 
@@ -41,11 +41,12 @@ def check_distinct(subject: Subject) -> Outcome:
     """Rows may be equal to the bit only where their stored weights are equal, or where the method makes them so."""
     offenders, evidence = list[str](), list[str]()
     for tensor in _matrices(subject):
-        hashes = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in _rows(tensor.new)]
+        rows = (row for _, block in tensor.new_blocks() for row in block)
+        hashes = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
         keys = _weight_keys(tensor.alignment, len(hashes))
         groups: dict[bytes, dict[bytes, int]] = {}
-        for row, (value, key) in enumerate(zip(hashes, keys, strict=True)):
-            groups.setdefault(value, {}).setdefault(key, subject.plan.kept + row)
+        for token, value, key in zip(subject.plan.new_ids.tolist(), hashes, keys, strict=True):
+            groups.setdefault(value, {}).setdefault(key, token)
         collapsed = [list(group.values()) for group in groups.values() if len(group) > 1]
         count = sum(len(group) - 1 for group in collapsed)
         twins = len(hashes) - len(groups) - count
@@ -62,11 +63,6 @@ def check_distinct(subject: Subject) -> Outcome:
 
 def _matrices(subject: Subject) -> list[VocabularyRows]:
     return [tensor for tensor in subject.vocabulary_rows if tensor.role != "bias"]
-
-
-def _rows(matrix: Matrix) -> Iterator[Matrix]:
-    for start in range(0, len(matrix), ROWS_PER_BLOCK):
-        yield from np.asarray(matrix[start : start + ROWS_PER_BLOCK])
 
 
 def _weight_keys(alignment: Alignment | None, rows: int) -> list[bytes]:
@@ -96,11 +92,11 @@ def check_norms(subject: Subject) -> Outcome:
     """
     offenders, evidence = list[str](), list[str]()
     usable = np.flatnonzero(subject.usable)
-    mean = Alignment.build(mean_over(usable, subject.plan.kept))
+    mean = Alignment.build(mean_over(usable, subject.plan.tokens_before))
     for tensor in _matrices(subject):
         low, high = np.percentile(_norms(tensor.source)[usable], [1, 99])
         shortest = float(_norms(mean.apply(tensor.source))[0])
-        median = float(np.median(_norms(tensor.new)))
+        median = float(np.median(np.concatenate([_norms(block) for _, block in tensor.new_blocks()])))
         line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile), "
         evidence.append(line + f"their mean {shortest:.4g}")
         if not SHORTEST * min(low, shortest) <= median <= LONGEST * high:

@@ -36,7 +36,7 @@ def check_incomplete(subject: Subject) -> Outcome:
     return judge(offenders, f"{len(incomplete) - len(offenders):,} of {len(incomplete):,} incomplete tokens are needed")
 
 
-def _below(owner: int, parts: dict[int, tuple[int, int]]) -> set[int]:
+def _below(owner: int, parts: dict[int, tuple[int, ...]]) -> set[int]:
     """Collect every new token that the owner's merges join; a damaged manifest may go round in circles."""
     found, waiting = set[int](), [owner]
     while waiting:

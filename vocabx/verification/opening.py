@@ -45,13 +45,18 @@ def check_model(subject: Subject) -> Outcome:
     opened = subject.model
     expected = set(subject.base_checkpoint.tensors) if subject.base_checkpoint else set[str]()
     offenders = [f"unexpected: {key}" for key in sorted(opened.unexpected - expected)]
-    offenders += [f"missing: {key}" for key in sorted(opened.missing)]
+    offenders += [f"missing: {key}" for key in sorted(opened.missing) if _was_there(key, expected)]
     offenders += [f"mismatched: {key}" for key in sorted(opened.mismatched)]
     if opened.rows != opened.vocabulary_size:
         offenders.append(f"{opened.rows:,} embedding rows, and vocab_size {opened.vocabulary_size:,}")
     if offenders:
         return failed(f"{opened.kind} opens the model, with {len(offenders)} complaints", offenders)
     return _forward(subject, opened)
+
+
+def _was_there(key: str, stored: set[str]) -> bool:
+    """Whether the base stores a weight, under whatever prefix; where no base is given, it may have."""
+    return not stored or any(name == key or name.endswith(f".{key}") or key.endswith(f".{name}") for name in stored)
 
 
 def _forward(subject: Subject, opened: OpenedModel) -> Outcome:

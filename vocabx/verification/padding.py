@@ -7,6 +7,7 @@ import numpy as np
 from vocabx.core.alignment import Alignment, mean_over
 from vocabx.core.arrays import Matrix
 from vocabx.verification.finding import Outcome, judge, passed
+from vocabx.verification.needs import source_rows
 from vocabx.verification.shapes import generation_config
 from vocabx.verification.subject import Subject
 
@@ -20,7 +21,7 @@ def check_padding(subject: Subject) -> Outcome:
         return passed("no padding rows")
     suppressed = set(generation_config(subject.checkpoint).get("suppress_tokens") or ())
     offenders = [f"id {token} is not suppressed" for token in padding if token not in suppressed]
-    if not subject.after_training:
+    if not subject.after_training and source_rows(subject) is None:
         offenders += _rows_off_mean(subject)
     return judge(
         offenders, f"{len(padding):,} padding rows, {len(suppressed.intersection(padding)):,} of them suppressed"
@@ -28,7 +29,7 @@ def check_padding(subject: Subject) -> Outcome:
 
 
 def _rows_off_mean(subject: Subject) -> list[str]:
-    mean = Alignment.build(mean_over(np.flatnonzero(subject.usable), subject.plan.kept))
+    mean = Alignment.build(mean_over(np.flatnonzero(subject.usable), subject.plan.tokens_before))
     offenders = []
     for tensor in subject.vocabulary_rows:
         expected: Matrix = mean.apply(tensor.source).astype(tensor.matrix.dtype)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.config import configured_tie, read_json, vocabulary_size
+from vocabx.checkpoint.config import configured_tie, read_generation_config, vocabulary_size
 from vocabx.checkpoint.read import GENERATION_CONFIG
 from vocabx.verification.finding import Outcome, judge
 from vocabx.verification.subject import Subject
@@ -23,8 +23,7 @@ ROLE_KEYS = tuple(
 
 def generation_config(checkpoint: Checkpoint) -> Mapping[str, Any]:
     """Read generation_config.json; empty where there is none."""
-    path = checkpoint.directory / GENERATION_CONFIG
-    return read_json(path) if path.is_file() else {}
+    return read_generation_config(checkpoint.directory) or {}
 
 
 def check_shapes(subject: Subject) -> Outcome:

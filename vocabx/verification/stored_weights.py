@@ -62,15 +62,14 @@ def _sample(subject: Subject) -> _Sample:
     head, source = tensors["head"], tensors["input"].source
     count = min(SAMPLED_ROWS, subject.plan.new)
     rows = np.linspace(0, subject.plan.new - 1, count).astype(np.int64)
-    found, alignment = np.asarray(head.new[rows]), _select(subject.alignments["head"], rows)
+    ids = subject.plan.new_ids[rows]
+    found, alignment = np.asarray(head.matrix[ids]), _select(subject.alignments["head"], rows)
     from_head = _stored(alignment, head.source)
     as_head = _same_bits(found, from_head)
     if source.shape[1] != head.source.shape[1] or source.dtype != head.source.dtype:
-        return _Sample(subject.plan.kept + rows, as_head, np.zeros(count, np.bool_))
+        return _Sample(ids, as_head, np.zeros(count, np.bool_))
     from_input = _stored(alignment, source)
-    return _Sample(
-        subject.plan.kept + rows, as_head, _same_bits(found, from_input) & ~_same_bits(from_head, from_input)
-    )
+    return _Sample(ids, as_head, _same_bits(found, from_input) & ~_same_bits(from_head, from_input))
 
 
 def check_applied(subject: Subject) -> Outcome:
@@ -91,8 +90,8 @@ def _wrong_rows(tensor: VocabularyRows, alignment: Alignment) -> list[int]:
     for block in alignment.blocks(tensor.source):
         with np.errstate(over="ignore"):
             expected = block.astype(tensor.source.dtype)
-        same = _same_bits(np.asarray(tensor.new[start : start + len(block)]), expected)
-        wrong += (tensor.plan.kept + start + np.flatnonzero(~same)).tolist()
+        same = _same_bits(np.asarray(tensor.new_rows(start, len(block))), expected)
+        wrong += tensor.plan.new_ids[start : start + len(block)][~same].tolist()
         start += len(block)
     return wrong
 
@@ -103,9 +102,9 @@ def check_convex(subject: Subject) -> Outcome:
     if missing:
         return failed(f"the method promises convex rows and stores no weights for {', '.join(missing)}")
     offenders = [
-        f"{role}, row {subject.show(subject.plan.kept + row)}"
+        f"{role}, row {subject.show(token)}"
         for role, alignment in subject.alignments.items()
-        for row in np.flatnonzero(~alignment.is_convex).tolist()
+        for token in subject.plan.new_ids[~alignment.is_convex].tolist()
     ]
     supports = np.concatenate([alignment.effective_support for alignment in subject.alignments.values()])
     evidence = f"{len(offenders):,} rows of {subject.plan.new:,} are not"

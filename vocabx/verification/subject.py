@@ -15,7 +15,7 @@ from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError
-from vocabx.core.plan import Plan
+from vocabx.core.plan import NEW, Plan
 from vocabx.core.tokens import TokenTable
 from vocabx.manifest import FILE_NAME, Manifest, NewToken, load_alignments
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -100,7 +100,7 @@ class Subject:
     def alignments(self) -> Mapping[str, Alignment]:
         """The stored weights of each matrix that has them: input, head, bias."""
         found = load_alignments(self.manifest, self.directory)
-        wanted = (self.plan.new, self.plan.kept)
+        wanted = (self.plan.new, self.plan.tokens_before)
         for role, alignment in found.items():
             if alignment.weights.shape != wanted:
                 raise InputError(
@@ -117,21 +117,30 @@ class Subject:
     @cached_property
     def usable(self) -> Bools:
         """Old ids whose rows may take part in a mean, shape (S,)."""
-        tokens = self.segmenter.tokens
-        if len(tokens) < self.plan.kept:
+        usable = Embeddings(self._old_table, self.vocabulary_rows[0].source).usable()
+        # A reserved slot that was given a meaning is a text token by now, and was none when the rows were made.
+        reused = self.plan.new_ids[self.plan.new_ids < len(usable)]
+        if self.plan.keeps_ids:
+            usable[reused] = False
+        return usable
+
+    @property
+    def _old_table(self) -> TokenTable:
+        if not self.plan.keeps_ids:
+            return self.base_segmenter.tokens
+        tokens, size = self.segmenter.tokens, self.plan.tokens_before
+        if len(tokens) < size:
             raise InputError(f"{self.directory}: the tokenizer has {len(tokens):,} ids, fewer than the base's.")
-        old = tokens.select(np.arange(self.plan.kept))
-        return Embeddings(old, self.vocabulary_rows[0].source).usable()
+        return tokens.select(np.arange(size))
 
     @cached_property
     def new_tokens(self) -> Sequence[NewToken]:
         """The new tokens, once it is sure that their ids are those of the plan and of the tokenizer."""
         tokens, plan = self.manifest.new_tokens, self.plan
-        ids = range(plan.kept, plan.tokens)
-        if [token.id for token in tokens] != list(ids) or len(self.segmenter.tokens) < plan.tokens:
+        if [token.id for token in tokens] != plan.new_ids.tolist() or len(self.segmenter.tokens) < plan.tokens:
             raise InputError(
-                f"{self.directory / FILE_NAME} lists {len(tokens):,} new tokens for the ids {ids.start} to "
-                f"{ids.stop - 1}, and the tokenizer has {len(self.segmenter.tokens):,} ids: they do not fit together."
+                f"{self.directory / FILE_NAME} lists {len(tokens):,} new tokens, its plan has {plan.new:,} new ids of "
+                f"{plan.tokens:,}, and the tokenizer {len(self.segmenter.tokens):,} ids: they do not fit together."
             )
         return tokens
 
@@ -177,3 +186,13 @@ class Subject:
     def base_line_ids(self) -> list[list[int]]:
         """The lines as ids of the base's tokenizer."""
         return self.base_segmenter.encode(self.lines)
+
+    def move(self, ids: Sequence[int]) -> list[int]:
+        """Take ids of the base where the plan takes them; `NEW` where one is dropped, or is none of the base's."""
+        images = self.plan.images
+        return [int(images[token]) if token < len(images) else NEW for token in ids]
+
+    def is_kept(self, ids: Sequence[int]) -> bool:
+        """Whether these ids of the directory all keep their rows."""
+        origins = self.plan.origins
+        return all(token < len(origins) and origins[token] != NEW for token in ids)

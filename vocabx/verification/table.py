@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vocabx.verification import (
     bits,
     chat,
+    computation,
     greedy,
     new_rows,
     new_tokens,
@@ -26,8 +27,13 @@ from vocabx.verification.needs import (
     base_weights,
     convex,
     head,
+    learned,
     lines,
+    new,
+    own_tokenizer,
+    source_rows,
     torch,
+    undropped,
     untrained,
     weights,
 )
@@ -64,28 +70,40 @@ class Check:
 
 WEIGHTS = (weights,)
 AS_WRITTEN = (weights, untrained)
+NEW = (weights, new)
+NEW_AS_WRITTEN = (weights, untrained, new)
 
 CHECKS: tuple[Check, ...] = (
     Check("AutoTokenizer encodes as tokenizer.json does", opening.check_tokenizer_file),
     Check("config, index and shapes agree", shapes.check_shapes, (), WEIGHTS),
     Check("vocabx.json agrees with the directory", record.check_manifest),
     Check("plain AutoModel opens it and computes", opening.check_model, (torch,), WEIGHTS),
-    Check("each new token is produced by its witness", new_tokens.check_witnesses),
-    Check("each incomplete token is part of a whole one", new_tokens.check_incomplete),
+    Check("each new token is produced by its witness", new_tokens.check_witnesses, (), (learned,)),
+    Check("each incomplete token is part of a whole one", new_tokens.check_incomplete, (), (learned,)),
     Check("old ids mean what they meant", old_language.check_old_ids, (base,)),
-    Check("source-language text keeps its ids", old_language.check_source_text, (base, lines)),
-    Check("no byte or character is lost", old_language.check_coverage, (base,)),
-    Check("texts decode as with the base", old_language.check_round_trips, (base,)),
+    Check("source-language text keeps its ids", old_language.check_source_text, (base, lines), (own_tokenizer,)),
+    Check("no byte or character is lost", old_language.check_coverage, (base,), (own_tokenizer,)),
+    Check("texts decode as with the base", old_language.check_round_trips, (base,), (own_tokenizer,)),
     Check("the chat template gives the same ids", chat.check_chat_template, (base,)),
     Check("old rows are bit-identical", bits.check_old_rows, (base_weights,), WEIGHTS),
     Check("all else is bit-identical", bits.check_other_tensors, (base_weights,), AS_WRITTEN),
-    Check("no new row is zero, infinite or NaN", new_rows.check_finite, (), WEIGHTS),
-    Check("rows are equal only where weights are", new_rows.check_distinct, (), WEIGHTS),
-    Check("new rows are as long as old ones", new_rows.check_norms, (), WEIGHTS),
-    Check("head rows are made of head rows", stored_weights.check_head, (), (*AS_WRITTEN, head)),
-    Check("rows equal the stored weights applied", stored_weights.check_applied, (), (*AS_WRITTEN, alignment)),
-    Check("stored weights are convex", stored_weights.check_convex, (), (*WEIGHTS, convex)),
-    Check("no new token wins on a probe", greedy.check_probes, (), (*AS_WRITTEN, convex)),
-    Check("greedy output keeps to old tokens", greedy.check_model, (lines, torch), (*AS_WRITTEN, convex)),
+    Check("no new row is zero, infinite or NaN", new_rows.check_finite, (), NEW),
+    Check("rows are equal only where weights are", new_rows.check_distinct, (), NEW),
+    Check("new rows are as long as old ones", new_rows.check_norms, (source_rows,), NEW),
+    Check("head rows are made of head rows", stored_weights.check_head, (source_rows,), (*NEW_AS_WRITTEN, head)),
+    Check(
+        "rows equal the stored weights applied",
+        stored_weights.check_applied,
+        (source_rows,),
+        (*NEW_AS_WRITTEN, alignment),
+    ),
+    Check("stored weights are convex", stored_weights.check_convex, (), (*NEW, convex)),
+    Check("no new token wins on a probe", greedy.check_probes, (), (*NEW_AS_WRITTEN, undropped, convex)),
+    Check(
+        "greedy output keeps to old tokens", greedy.check_model, (lines, torch), (*NEW_AS_WRITTEN, undropped, convex)
+    ),
+    Check(
+        "kept tokens compute as in the base", computation.check_computation, (base_weights, lines, torch), AS_WRITTEN
+    ),
     Check("padding is never sampled", padding.check_padding, (), WEIGHTS),
 )

@@ -66,7 +66,7 @@ def _check_base(subject: Subject, base: Path) -> None:
     if subject.directory.resolve() == base.resolve():
         raise InputError(f"{base} cannot be verified against itself.")
     _ = subject.base_checkpoint
-    found, expected = len(subject.base_segmenter.tokens), subject.manifest.plan.kept
+    found, expected = len(subject.base_segmenter.tokens), subject.manifest.plan.tokens_before
     if found != expected:
         raise InputError(
             f"{base} has {found:,} tokens, so it is not the base: by vocabx.json that is {subject.manifest.base!r} "

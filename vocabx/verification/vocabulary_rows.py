@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from vocabx.checkpoint import Checkpoint
 from vocabx.core.alignment import Alignment
-from vocabx.core.arrays import Matrix
+from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import Plan
 
@@ -27,7 +27,8 @@ class VocabularyRows:
     matrix : ndarray of shape (R, D)
         All rows, padding included; a bias has D = 1.
     source : ndarray of shape (S, D)
-        The rows that new ones were made of: the base's where it is given, else the directory's own old rows.
+        The rows that new ones were made of: the base's where it is given, else the directory's own old rows. Where
+        ids moved, these do not do, and there are none without the base.
     alignment : Alignment or None
         The stored weights of the new rows; None where they were drawn.
     plan : Plan
@@ -40,10 +41,14 @@ class VocabularyRows:
     alignment: Alignment | None
     plan: Plan
 
-    @property
-    def new(self) -> Matrix:
-        """Rows of the new tokens, shape (N, D)."""
-        return self.matrix[self.plan.kept : self.plan.tokens]
+    def new_rows(self, start: int, size: int = ROWS_PER_BLOCK) -> Matrix:
+        """Return the rows of up to `size` new tokens, from the `start`-th on."""
+        return self.matrix[self.plan.new_ids[start : start + size]]
+
+    def new_blocks(self) -> Iterator[tuple[int, Matrix]]:
+        """Yield (place among the new tokens, rows in their stored type) for all of them."""
+        for start in range(0, self.plan.new, ROWS_PER_BLOCK):
+            yield start, self.new_rows(start)
 
     @property
     def padding(self) -> Matrix:
@@ -58,15 +63,18 @@ def read_vocabulary_rows(
 
     A head that duplicates the input is resized as the input is, so it has the input's source and weights.
     """
-    origin = base or own
+    origin, has_source = base or own, base is not None or plan.keeps_ids
     roles = {own.input: "input", **dict.fromkeys(own.biases, "bias")}
     if own.head is not None:
         roles[own.head] = "head"
     found = []
     for name, role in roles.items():
         rule = "input" if role == "head" and origin.tied else role
-        source = _rows(origin, origin.input if rule == "input" else name, plan.kept)[: plan.kept]
         matrix = _rows(own, name, plan.tokens)
+        source = matrix[:0]
+        if has_source:
+            name_there = origin.input if rule == "input" else name
+            source = _rows(origin, name_there, plan.tokens_before)[: plan.tokens_before]
         if matrix.shape[1:] != source.shape[1:]:
             raise CheckpointError(
                 f"{own.directory} does not come from {origin.directory}: {name} has rows of {matrix.shape[1]} numbers, "

@@ -1,0 +1,259 @@
+"""Replace a model's tokenizer: rows that both vocabularies have are copied, and the others are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from vocabx.checkpoint import Checkpoint
+from vocabx.checkpoint.config import lost_settings, read_generation_config
+from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.token_ids import named_ids
+from vocabx.conversation import open_chat, render
+from vocabx.core.alignment import Alignment, Origin
+from vocabx.core.errors import InputError
+from vocabx.core.initialization import Initialization
+from vocabx.core.plan import Plan
+from vocabx.core.report import Cell, Report
+from vocabx.core.tokens import ROLES, TokenKind, TokenTable
+from vocabx.directories import open_base
+from vocabx.extension import mean_row, provenance
+from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
+from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
+from vocabx.output import base_name, output_directory, token_texts, write_model
+from vocabx.stages import Stages
+from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
+from vocabx.tokenizer_tools.replace import ReplacedTokenizer, replace_tokenizer
+from vocabx.tokenizer_tools.write import TokenizerStyle, write_tokenizer
+
+__all__ = ["ReplaceRequest", "Replacement", "plan_replacement", "replace"]
+
+
+@dataclass(frozen=True)
+class ReplaceRequest:
+    """A replacement to make.
+
+    Attributes
+    ----------
+    tokenizer : str or Path
+        The target: a directory that `AutoTokenizer` opens, or a hub id.
+    method : str
+        How new rows are made; a name of `vocabx methods`.
+    seed : int
+        Fixes every draw.
+    pad_to_multiple : int, optional
+        Fill the matrices up to a multiple with rows of the mean, which generation suppresses.
+    """
+
+    tokenizer: str | Path
+    method: str = DEFAULT_METHOD
+    seed: int = 0
+    pad_to_multiple: int | None = None
+
+    def __post_init__(self) -> None:
+        INITIALIZERS[self.method]
+        if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
+            raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
+        if self.seed < 0:
+            raise InputError(f"The seed must not be negative, got {self.seed}.")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A replacement before anything is written: everything that decides the result.
+
+    `template_dropped` says why the base's chat template is left out; it is empty where it is kept, or there is none.
+    """
+
+    tokenizer: ReplacedTokenizer
+    plan: Plan
+    initialization: Initialization = field(repr=False)
+    padding: Alignment = field(repr=False)
+    manifest: Manifest = field(repr=False)
+    lost: tuple[str, ...] = ()
+    template_dropped: str = ""
+
+    @property
+    def segmenter(self) -> FastSegmenter:
+        """The resulting pipeline."""
+        return self.tokenizer.segmenter
+
+    @property
+    def style(self) -> TokenizerStyle:
+        """What of the base's ways is carried over."""
+        return TokenizerStyle(template=not self.template_dropped, pipeline=False)
+
+    def probes(self) -> list[str]:
+        """Texts that any faithful copy of the tokenizer encodes alike: tokens, and the special ones of the base."""
+        return [*token_texts(self.segmenter.tokens), *self.tokenizer.by_text, *self.tokenizer.carried]
+
+    def report(self, stages: Stages, headline: str = "") -> Report:
+        """Say what was matched, copied and made, and what each stage took."""
+        plan, tokenizer = self.plan, self.tokenizer
+        tokens = self.manifest.new_tokens
+        matched = len(tokenizer.by_text) + len(tokenizer.by_role) + len(tokenizer.carried)
+        facts: dict[str, Cell] = {
+            "base": self.manifest.base,
+            "target tokenizer": self.manifest.tokenizer["target"],
+            "method": self.manifest.method,
+            "tokens before": plan.tokens_before,
+            "tokens after": plan.tokens,
+            "copied, same bytes": plan.kept - matched,
+            "copied, special": matched,
+            "of these by role": _listed(tokenizer.by_role),
+            "of these carried over": _listed(tokenizer.carried),
+            "new tokens": plan.new,
+            "rows without evidence (mean)": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
+            "rows before": plan.rows_before,
+            "rows after": plan.rows_after,
+            "padding rows": len(plan.padding),
+            "chat template": f"left out: {self.template_dropped}" if self.template_dropped else "as it was",
+            "settings without their token": "; ".join(self.lost) or "none",
+        }
+        return Report(headline, facts, [stages.table()])
+
+
+def _listed(pieces: Sequence[str]) -> str:
+    return " ".join(pieces) or "none"
+
+
+def replace(
+    model: str | Path,
+    tokenizer: str | Path,
+    out: str | Path,
+    *,
+    method: str = DEFAULT_METHOD,
+    seed: int = 0,
+    pad_to_multiple: int | None = None,
+    force: bool = False,
+    stages: Stages | None = None,
+) -> Replacement:
+    """Write a model with another tokenizer.
+
+    Parameters
+    ----------
+    model : str or Path
+        A model directory or a hub id; it is never changed.
+    tokenizer, method, seed, pad_to_multiple
+        As in `ReplaceRequest`.
+    out : str or Path
+        The directory to write; it appears whole or not at all.
+    force : bool
+        Replace an `out` that vocabx wrote earlier.
+    stages : Stages, optional
+        Hears what goes on and measures it.
+
+    Raises
+    ------
+    VocabxError
+        With one sentence about what is wrong with the model, the tokenizer, a setting or the disk.
+
+    Notes
+    -----
+    Rows of tokens that both vocabularies have are copied bit for bit. Special tokens keep their roles and their place
+    around a text, and those that the target lacks are carried over, so that chat and generation go on working.
+    """
+    request = ReplaceRequest(tokenizer, method, seed, pad_to_multiple)
+    stages = stages or Stages()
+    target = resolve_model(tokenizer, weights=False)
+    with output_directory(model, Path(out), force, (), protect=[target]) as (_, stage):
+        replacement, checkpoint = plan_replacement(model, request, stages)
+        write_model(replacement, checkpoint, stage, stages, replacement.style)
+    return replacement
+
+
+def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages) -> tuple[Replacement, Checkpoint]:
+    """Decide everything and write nothing."""
+    target = read_tokenizer(resolve_model(request.tokenizer, weights=False))
+    checkpoint, source, base = open_base(resolve_model(model), stages)
+    generation = read_generation_config(checkpoint.directory)
+    with stages("reading the base's rows"):
+        usable = base.usable()
+    with stages("tokenizer"):
+        named = named_ids(checkpoint.config) | named_ids(generation or {})
+        written = _written_by_templates(checkpoint.directory, source.tokens)
+        needed = {token for token in named if token < len(source.tokens)} | written
+        tokenizer = replace_tokenizer(source, target, spelt=written, needed=needed)
+        dropped = _template_fault(checkpoint.directory, tokenizer)
+    size, multiple = len(tokenizer.segmenter.tokens), request.pad_to_multiple or 1
+    rows_after = size + -size % multiple
+    plan = Plan(tokenizer.origins, len(source.tokens), len(base.rows), rows_after, tokenizer.segmenter.roles)
+    lost = lost_settings(checkpoint.config, generation, plan)
+    with stages("weights of the new rows"):
+        initializer = INITIALIZERS[request.method].load()
+        initialization = initializer.initialize(source, tokenizer.new_tokens, usable, request.seed)
+    manifest = Manifest(
+        command=REPLACE,
+        base=base_name(model),
+        method=request.method,
+        convex=INITIALIZERS[request.method].convex,
+        seed=request.seed,
+        plan=plan,
+        tokenizer={
+            **_record(tokenizer, request),
+            "chat_template_dropped": dropped,
+            "settings_without_token": list(lost),
+        },
+        rows={},
+        new_tokens=_new_tokens(tokenizer, initialization),
+        versions=installed_versions(),
+    )
+    return Replacement(tokenizer, plan, initialization, mean_row(usable), manifest, lost, dropped), checkpoint
+
+
+def _record(tokenizer: ReplacedTokenizer, request: ReplaceRequest) -> Mapping[str, Any]:
+    return {
+        "target": base_name(request.tokenizer),
+        "special_tokens": {
+            "by_text": list(tokenizer.by_text),
+            "by_role": list(tokenizer.by_role),
+            "carried": list(tokenizer.carried),
+        },
+    }
+
+
+def _new_tokens(tokenizer: ReplacedTokenizer, initialization: Initialization) -> Sequence[NewToken]:
+    table = tokenizer.segmenter.tokens
+    return tuple(
+        NewToken(id=token, piece=table.pieces[token], text=table.show(token), **provenance(initialization.input, row))
+        for row, token in enumerate(tokenizer.new_ids.tolist())
+    )
+
+
+def _templates(chat: Any) -> list[str]:
+    template = chat.chat_template
+    return list(template.values()) if isinstance(template, dict) else [template] if template else []
+
+
+def _written_by_templates(base: Path, tokens: TokenTable) -> set[int]:
+    """Return the special and added tokens that the base's chat templates write, by their spelling or by their role."""
+    text = "\n".join(_templates(open_chat(base)))
+    added = np.flatnonzero((tokens.kinds == TokenKind.CONTROL) | (tokens.kinds == TokenKind.ADDED)).tolist()
+    spelt = {token for token in added if tokens.pieces[token].strip() and tokens.pieces[token] in text}
+    return spelt | {token for role, token in tokens.roles.items() if role in ROLES and f"{role}_token" in text}
+
+
+def _template_fault(base: Path, tokenizer: ReplacedTokenizer) -> str:
+    """Say why the base's chat template cannot serve the new tokenizer; nothing where it can, or where there is none."""
+    before = open_chat(base)
+    if not _templates(before) or not find_spec("jinja2"):
+        return ""
+    try:
+        expected = render(before)
+    except Exception:  # a template may refuse a plain conversation, and that is no fault of the tokenizer
+        return ""
+    with TemporaryDirectory() as folder:
+        write_tokenizer(tokenizer.segmenter, base, Path(folder), TokenizerStyle(pipeline=False))
+        found = render(open_chat(Path(folder)))
+    if found.text != expected.text:
+        return "it renders another text with the new special tokens"
+    markup = [origin for origin in tokenizer.origins[found.ids].tolist() if origin in set(expected.markup)]
+    if markup != expected.markup:
+        return "its special tokens are not single tokens of the new tokenizer"
+    return ""
