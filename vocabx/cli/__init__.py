@@ -13,8 +13,12 @@ from vocabx.cli.demo import demo
 from vocabx.cli.explain import explain
 from vocabx.cli.extend import extend
 from vocabx.cli.methods import methods
+from vocabx.cli.replace import replace
+from vocabx.cli.tokenizer_advise import tokenizer_advise
 from vocabx.cli.tokenizer_audit import tokenizer_audit
 from vocabx.cli.tokenizer_extend import tokenizer_extend
+from vocabx.cli.tokenizer_train import tokenizer_train
+from vocabx.cli.trim import trim
 from vocabx.cli.verify import verify
 from vocabx.core.errors import VocabxError
 
@@ -50,11 +54,11 @@ def main() -> None:
 
 @main.group()
 def tokenizer() -> None:
-    """Extend or audit a tokenizer alone."""
+    """Train, extend or audit a tokenizer alone."""
 
 
 # In the order of a user's work, which is the order of the help text.
-for command in (extend, tokenizer, verify, explain, methods, demo):
+for command in (extend, replace, trim, tokenizer, verify, explain, methods, demo):
     main.add_command(command)
-for command in (tokenizer_extend, tokenizer_audit):
+for command in (tokenizer_train, tokenizer_advise, tokenizer_extend, tokenizer_audit):
     tokenizer.add_command(command)
