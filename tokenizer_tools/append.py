@@ -21,8 +21,11 @@ from vocabx.tokenizer_tools.surfaces import Family
 
 __all__ = ["BONUS", "Appender", "free_ids"]
 
-BONUS = 0.05
+BONUS = 0.1
 """Log-probability that a Unigram piece has over its parts together, per token that it saves."""
+PREFERENCE = 0.01
+"""Log-probability that the first Unigram piece of a selection has more than the last one. Without it two ways to join
+as many tokens would differ by the noise of the sums, which SentencePiece takes in fewer digits."""
 
 
 def free_ids(source: FastSegmenter, count: int, *, reuse_reserved: bool = False) -> Ints:
@@ -50,7 +53,8 @@ class Appender:
       one, at the old one's rank. The same holds then for the C++ library, and both encode alike.
     - Unigram: a new piece has the sum of the scores of the source tokens that it covers, which is the
       log-probability that the source itself gives it, and a little more for each token that it saves. The best path
-      therefore stays the source's best path with neighbours joined, and takes the fewest tokens among those.
+      therefore stays the source's best path with neighbours joined, and takes the fewest tokens among those. Among
+      equally short ones the pieces that stand first in the selection are preferred.
     - WordPiece: pieces are added; the longest match decides.
     """
 
@@ -60,6 +64,7 @@ class Appender:
         self._source = source
         self._reuse_reserved = reuse_reserved
         self._control_tokens = control_tokens
+        self._parts: dict[str, list[float]] = {}  # looked up again at every build
 
     def ids(self, selection: Selection) -> Ints:
         """Return the id of each piece of a selection, ascending; the control tokens have the ids after them."""
@@ -102,8 +107,9 @@ class Appender:
         size = max([len(self._source.tokens) - 1, *new.values(), *(token["id"] for token in added)]) + 1
         entries = [*map(tuple, self._source.definition["model"]["vocab"])] + [("", 0.0)] * size
         for token in added:
-            if token["id"] >= len(self._source.definition["model"]["vocab"]):
-                entries[token["id"]] = (token["content"], 0.0)
+            if entries[token["id"]][0] != token["content"]:
+                # Never better than its parts, so that no word is segmented into it.
+                entries[token["id"]] = (token["content"], sum(self._read_parts([token["content"]])[0]) - BONUS)
         for piece, score in zip(new, self._scores(tuple(new)), strict=True):
             entries[new[piece]] = (piece, score)
         if any(piece == "" for piece, _ in entries[:size]):
@@ -112,30 +118,37 @@ class Appender:
 
     def _scores(self, pieces: Sequence[str]) -> list[float]:
         """Score each piece by the best path of the source through its characters."""
-        characters = [piece for piece in pieces if len(piece) == 1]
-        lowest = float(self._base_scores[self._source.tokens.is_text].min())
-        known = dict(zip(characters, [lowest] * len(characters), strict=True))
         scores = []
-        for piece, ids in zip(pieces, self._paths(pieces, known), strict=True):
-            scores.append(known[piece] if piece in known else sum(ids) + BONUS * (len(ids) - 1))
+        for place, parts in enumerate(self._read_parts(pieces)):
+            saved = len(parts) - 1
+            scores.append(sum(parts) + (BONUS * saved + PREFERENCE * (1 - place / len(pieces)) if saved else 0.0))
         return scores
 
-    def _paths(self, pieces: Sequence[str], known: Mapping[str, float]) -> Iterator[list[float]]:
+    def _read_parts(self, pieces: Sequence[str]) -> list[list[float]]:
+        unread = [piece for piece in pieces if piece not in self._parts]
+        if unread:
+            self._parts.update(zip(unread, self._paths(unread), strict=True))
+        return [self._parts[piece] for piece in pieces]
+
+    def _paths(self, pieces: Sequence[str]) -> Iterator[list[float]]:
+        """Yield the scores of the source tokens in each piece, where a character that has none counts as one."""
         from tokenizers import Tokenizer, models
 
         model = self._source.definition["model"]
-        scored = [*map(tuple, model["vocab"]), *known.items()]
+        vocabulary = {piece for piece, _ in model["vocab"]}
+        missing = dict.fromkeys(character for character in "".join(pieces) if character not in vocabulary)
+        scored = [*map(tuple, model["vocab"]), *((character, self._lowest) for character in missing)]
         path = Tokenizer(models.Unigram(scored, model["unk_id"], bool(model.get("byte_fallback"))))
         values = [score for _, score in scored]
         for encoding in path.encode_batch_fast(list(pieces)):
             yield [values[token] for token in encoding.ids]
 
     @cached_property
-    def _base_scores(self) -> Any:
-        scores = np.zeros(len(self._source.tokens))
-        vocabulary = self._source.definition["model"]["vocab"]
-        scores[: len(vocabulary)] = [score for _, score in vocabulary]
-        return scores
+    def _lowest(self) -> float:
+        scores = self._source.definition["model"]["vocab"]
+        return float(
+            min(score for (_, score), is_text in zip(scores, self._source.tokens.is_text, strict=False) if is_text)
+        )
 
     def _completed_merges(self, selection: Selection, vocabulary: Mapping[str, int]) -> list[list[str]]:
         """Return old and new merges, with every split of a new piece and of old pieces that end or begin in one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -58,15 +58,15 @@ class Corpus:
     scripts : tuple of str
         Scripts of which every new token carries a character; empty when any text may be learned.
     options : ExtensionOptions
-    known : frozenset of str
-        Words of the source language, which are not to be learned.
+    known : mapping of str to int
+        Words of the source language, which are not to be learned, and the lines of the sample that hold each.
     """
 
     source: FastSegmenter
     words: CountedWords
     scripts: tuple[str, ...]
     options: ExtensionOptions
-    known: frozenset[str] = frozenset()
+    known: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def filter(self) -> Filter:
@@ -112,26 +112,25 @@ class Corpus:
             pieces,
             frozenset(self.source.tokens.pieces),
             size=self.options.size or len(pieces),
+            family=self.source.family,
             required=() if self.source.has_byte_fallback else frozenset(self.characters),
         )
 
-    def order(self, merges: Sequence[Merge], refused: frozenset[str]) -> tuple[str, ...] | None:
-        """Order characters among merges; None where there are no characters to place."""
-        if not self.characters or not self.source.has_byte_fallback:
-            return None
+    def order(self, characters: Sequence[str], merges: Sequence[Merge], refused: Set[str]) -> tuple[str, ...]:
+        """Order characters, and what merges make of them and of source tokens, by what they save."""
         everything = select(
             self.source.tokens,
             self.source.family,
             merges,
-            size=len(merges) + len(self.characters),
+            size=len(merges) + len(characters),
             longest=self.options.longest,
-            banned=refused,
-            loose=self.characters,
+            banned=frozenset(refused),
+            loose=characters,
         )
         extended, ids = self.appender(everything), self.appender.ids(everything)
         words = self.encoded.words
         uses = count_uses(extended.encode_words(words.words), words.counts, ids)
-        return order_by_formation(self.characters, merges, uses, everything)
+        return order_by_formation(characters, merges, uses, everything)
 
 
 class LearnedCandidates:
@@ -164,7 +163,8 @@ class LearnedCandidates:
         pieces = tuple(dict.fromkeys(merge.result for merge in learned.merges if merge.result not in known))
         filtered = corpus.filter(pieces)
         if family.has_merges:
-            order = corpus.order(learned.merges, filtered.pieces)
+            is_mixed = bool(corpus.characters) and corpus.source.has_byte_fallback
+            order = corpus.order(corpus.characters, learned.merges, filtered.pieces) if is_mixed else None
             return Candidates(corpus.characters, learned.merges, order, learned.is_exhausted, filtered)
         kept = [piece for piece in pieces if piece not in filtered.pieces]
         self._progress(f"ranking {len(kept):,} candidates")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
@@ -10,19 +11,23 @@ import numpy as np
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenKind, is_complete_utf8
 from vocabx.tokenizer_tools.candidates import Candidates, Corpus
+from vocabx.tokenizer_tools.filters import Filtered
 from vocabx.tokenizer_tools.merges import Merge
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection
-from vocabx.tokenizer_tools.surfaces import CONTINUATION, MARKER, Family, surface_to_piece
+from vocabx.tokenizer_tools.surfaces import CONTINUATION, MARKER, Family, piece_to_surface, surface_to_piece
 
-__all__ = ["DonorCandidates"]
+__all__ = ["NO_ROAD", "DonorCandidates"]
+
+NO_ROAD = "no merge of the base's tokens makes them"
 
 
 class DonorCandidates:
-    """The pieces of a donor that the source lacks, in the donor's order.
+    """The pieces of a donor that the source lacks; those that save most on the corpus first.
 
     In a source with merges every piece needs a merge of two pieces that stand side by side when the source, and the
-    merges before it, are through with its characters. A piece for which there is none stays out.
+    merges before it, are through with its characters. A character that is spelt in several tokens gets merges too,
+    and becomes a token where a piece needs it. A piece for which there is no merge stays out.
     """
 
     def __init__(self, corpus: Corpus, donor: FastSegmenter, progress: Callable[[str], None]) -> None:
@@ -42,11 +47,17 @@ class DonorCandidates:
             raise TokenizerError("The other tokenizer has no piece that the base lacks and the filter lets through.")
         if not source.family.has_merges:
             return Candidates(corpus.rank(kept), (), None, True, filtered)
-        if source.family is Family.BYTE_LEVEL:
-            return Candidates((), self._roads(source, kept), None, True, filtered)
-        characters = [c for c in dict.fromkeys("".join(kept)) if c not in known]
-        closed = corpus.appender(Selection(tuple(characters))) if characters else source
-        return Candidates(tuple(characters), self._roads(closed, kept), None, True, filtered)
+        is_byte_level = source.family is Family.BYTE_LEVEL
+        characters = () if is_byte_level else tuple(c for c in dict.fromkeys("".join(kept)) if c not in known)
+        closed = corpus.appender(Selection(characters)) if characters else source
+        roads = self._roads(closed, kept)
+        made = {*characters, *(road.result for road in roads)}
+        if not made:
+            raise TokenizerError("No piece of the other tokenizer can be made of two tokens of the base.")
+        filtered |= Filtered({piece: NO_ROAD for piece in kept if piece not in made})
+        offered = frozenset(kept)
+        ordered = (piece for piece in corpus.order(characters, roads, filtered.pieces) if piece in offered)
+        return Candidates(characters, roads, tuple(ordered), True, filtered)
 
     def _pieces(self) -> Iterable[str]:
         """Spell the donor's pieces of text as the source would, each once."""
@@ -64,16 +75,18 @@ class DonorCandidates:
             for piece, ids in zip(pieces, map(list, _rows(closed, pieces)), strict=True)
         }
         ranks: dict[tuple[str, str], int] = {}
-        progressed = True
-        while progressed:
-            progressed = False
+        known = -1
+        while known < len(ranks):
+            known = len(ranks)
             for piece in list(waiting):
                 parts = waiting[piece] = _merged(waiting[piece], ranks)
                 if len(parts) == 2 and "".join(parts) == piece:
                     ranks[parts[0], parts[1]] = len(ranks)
-                    progressed = True
                 if len(parts) <= 2:
                     del waiting[piece]
+            if known == len(ranks) and closed.family is Family.BYTE_LEVEL:
+                for pair in _pairs_within_characters(waiting.values()):
+                    ranks[pair] = len(ranks)
         return tuple(Merge(left, right) for left, right in ranks)
 
 
@@ -92,6 +105,18 @@ def _merged(parts: Sequence[str], ranks: Mapping[tuple[str, str], int]) -> list[
         _, place = min(pairs)
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
     return parts
+
+
+def _pairs_within_characters(rows: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the first pair in each row that makes one character or a part of it, the most frequent first."""
+    firsts = (next(filter(_is_within_character, pairwise(parts)), None) for parts in rows)
+    return [pair for pair, _ in Counter(pair for pair in firsts if pair).most_common()]
+
+
+def _is_within_character(pair: tuple[str, str]) -> bool:
+    left, right = (piece_to_surface(piece, Family.BYTE_LEVEL) for piece in pair)
+    is_cut = not (is_complete_utf8(left) and is_complete_utf8(right))
+    return is_cut and len((left + right).decode(errors="replace").removeprefix(" ")) == 1
 
 
 class _Respelling:

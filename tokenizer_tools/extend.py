@@ -15,11 +15,13 @@ from vocabx.core.scripts import script_shares
 from vocabx.tokenizer_tools.candidates import Candidates, Corpus, LearnedCandidates
 from vocabx.tokenizer_tools.donor import DonorCandidates
 from vocabx.tokenizer_tools.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.filters import KNOWN_WORD, Filtered
 from vocabx.tokenizer_tools.guard import Fires, SourceSample, find_fires, read_sample, token_gain
 from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.reachability import find_witnesses
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection, select
+from vocabx.tokenizer_tools.surfaces import piece_to_surface
 from vocabx.tokenizer_tools.words import CountedWords, count_words, word_text
 
 __all__ = ["extend_tokenizer"]
@@ -69,7 +71,7 @@ def extend_tokenizer(
     if limit is None:
         limit = 0.0 if is_foreign else 0.005
     # Words of the sample would fire in text like it. Tokens of a foreign script cannot be among them.
-    known = frozenset() if is_foreign or limit == 1 else _words_of(sample_lines)
+    known = Counter() if is_foreign or limit == 1 else _words_of(sample_lines)
     corpus = Corpus(source, words, scripts, options, known)
     search = _Search(
         corpus=corpus,
@@ -100,9 +102,9 @@ def _used_scripts(characters: Mapping[str, int] | str) -> list[str]:
     return [script for script, share in script_shares(characters).items() if share >= USED_SHARE]
 
 
-def _words_of(lines: Iterable[str]) -> frozenset[str]:
-    """Collect the runs of letters in a text, without their case."""
-    return frozenset(run for line in lines for run in LETTERS.findall(line.casefold()))
+def _words_of(lines: Iterable[str]) -> Counter[str]:
+    """Collect the runs of letters in a text, without their case, and count the lines that hold each."""
+    return Counter(run for line in lines for run in set(LETTERS.findall(line.casefold())))
 
 
 @dataclass
@@ -147,13 +149,20 @@ class _Search:
                     sample_lines=self.sample.size,
                     changed_lines=fires.changed_lines(kept) if fires else 0,
                     source_change_limit=self.limit,
-                    unseen_share=first_fires.unseen_share if first_fires else 0.0,
+                    unseen_share=self._unseen_share(first_fires, candidates.filtered),
                     tradeoffs=tuple(first_fires.tradeoffs()) if first_fires else (),
                     corpus_tokens=self._count_tokens(word_ids),
                     filtered=candidates.filtered.counts,
                     dropped=dict(Counter(self.banned.values())),
                 )
             self.banned |= unreachable | dict.fromkeys(unwanted, UNWANTED)
+
+    def _unseen_share(self, fires: Fires | None, filtered: Filtered) -> float:
+        """Estimate what the sample does not show; words refused because they are in it are part of what it shows."""
+        surfaces = (piece_to_surface(piece, self.corpus.source.family) for piece in filtered.taken_by(KNOWN_WORD))
+        refused = {surface.decode().strip().casefold() for surface in surfaces}
+        once = sum(self.corpus.known[word] == 1 for word in refused)
+        return (fires.unseen_share if fires else 0.0) + (once / self.sample.size if once else 0.0)
 
     def _count_tokens(self, after: Ragged) -> tuple[int, int]:
         words = self.corpus.encoded.words

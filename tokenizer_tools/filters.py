@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,17 +15,34 @@ from vocabx.core.tokens import is_complete_utf8
 from vocabx.tokenizer_tools.options import ExtensionOptions
 from vocabx.tokenizer_tools.surfaces import Family, piece_to_surface
 
-__all__ = ["Filter", "Filtered"]
+__all__ = ["KNOWN_WORD", "Filter", "Filtered"]
 
 Rule = Callable[[str], bool]
+KNOWN_WORD = "is a word of the source sample"
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """Pieces that were taken away, and how many each rule took, by its name."""
+    """Pieces that were taken away, with the name of the rule that took each."""
 
-    pieces: frozenset[str] = frozenset()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pieces(self) -> Set[str]:
+        """The pieces alone."""
+        return self.rules.keys()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many pieces each rule took."""
+        return dict(Counter(self.rules.values()))
+
+    def taken_by(self, rule: str) -> list[str]:
+        """Return the pieces that one rule took."""
+        return [piece for piece, name in self.rules.items() if name == rule]
+
+    def __or__(self, other: Filtered) -> Filtered:
+        return Filtered({**self.rules, **other.rules})
 
 
 class Filter:
@@ -50,7 +67,7 @@ class Filter:
         if scripts:
             self._rules[f"without {' or '.join(scripts)}"] = lambda text: not _holds(text, scripts)
         if known:
-            self._rules["is a word of the source sample"] = lambda text: text.strip().casefold() in known
+            self._rules[KNOWN_WORD] = lambda text: text.strip().casefold() in known
         if options.exclude is not None:
             self._rules[f"matches {options.exclude}"] = lambda text: bool(re.search(options.exclude or "", text))
         if not options.digits:
@@ -62,15 +79,13 @@ class Filter:
 
     def __call__(self, pieces: Iterable[str]) -> Filtered:
         """Return the pieces that may not become tokens."""
-        counts: Counter[str] = Counter()
-        refused = set()
+        refused = {}
         for piece in pieces:
             surface = piece_to_surface(piece, self._family)
             name = self._refusal(surface.decode()) if is_complete_utf8(surface) else None
             if name is not None:
-                counts[name] += 1
-                refused.add(piece)
-        return Filtered(frozenset(refused), dict(counts))
+                refused[piece] = name
+        return Filtered(refused)
 
     def _refusal(self, text: str) -> str | None:
         return next((name for name, refuses in self._rules.items() if refuses(text)), None)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vocabx.core.arrays import Ints
-from vocabx.tokenizer_tools.guard import count_uses
+from vocabx.core.arrays import Bools, Ints
 from vocabx.tokenizer_tools.merges import Merge
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.selection import Selection
@@ -28,6 +27,7 @@ def rank_by_use(
     vocabulary: Collection[str],
     *,
     size: int,
+    family: Family,
     required: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Order candidates so that the first `size` of them save most tokens.
@@ -46,24 +46,54 @@ def rank_by_use(
         Pieces of the source.
     size : int
         Pieces wanted.
+    family : Family
     required : collection of str
         Candidates that come first whatever they save.
     """
-    pool, dropped = list(candidates), list[str]()
+    pool, dropped = np.arange(len(candidates)), list[str]()
+    uses = _Uses(words, len(candidates))
     while True:
-        extended, ids = build(pool)
-        uses = count_uses(extended.encode_words(words.words), words.counts, ids)
-        known = {*vocabulary, *pool}
-        costs = np.fromiter((_shortest_split(piece, known, extended.family) for piece in pool), np.int64, len(pool))
-        saved = uses * np.maximum(costs - 1, 1)
-        saved[[piece in required for piece in pool]] = np.inf
+        pieces = [candidates[i] for i in pool.tolist()]
+        extended, ids = build(pieces)
+        used = uses.count(extended, ids, pool)
+        known = {*vocabulary, *pieces}
+        costs = np.fromiter((_shortest_split(piece, known, family) for piece in pieces), np.int64, len(pieces))
+        saved = used * np.maximum(costs - 1, 1)
+        saved[[piece in required for piece in pieces]] = np.inf
         order = np.argsort(-saved, kind="stable")
         stay = max(size, int(len(pool) * SHRINK)) if len(pool) > size else len(pool)
-        dropped[:0] = [pool[i] for i in order[stay:]]
+        dropped[:0] = [pieces[i] for i in order[stay:]]
         if stay == len(pool):
-            return (*(pool[i] for i in order), *dropped)
-        staying = np.sort(order[:stay])
-        pool = [pool[i] for i in staying]
+            return (*(pieces[i] for i in order), *dropped)
+        pool = pool[np.sort(order[:stay])]
+        uses.forget(np.isin(np.arange(len(candidates)), pool, invert=True))
+
+
+class _Uses:
+    """Which words use which candidates; a word is segmented anew only when a candidate that it uses is gone."""
+
+    def __init__(self, words: CountedWords, candidates: int) -> None:
+        self._words = words
+        self._candidates = candidates
+        self._waiting: Ints = np.arange(len(words.words))
+        self._rows: Ints = np.zeros(0, np.int64)
+        self._used: Ints = np.zeros(0, np.int64)
+
+    def count(self, extended: FastSegmenter, ids: Ints, pool: Ints) -> NDArray[np.float64]:
+        """Count how often each candidate of the pool is used; `ids` says what the tokenizer calls it."""
+        encoded = extended.encode_words([self._words.words[row] for row in self._waiting])
+        is_new = np.isin(encoded.values, ids)
+        self._rows = np.concatenate([self._rows, self._waiting[encoded.row_of_value[is_new]]])
+        self._used = np.concatenate([self._used, pool[np.searchsorted(ids, encoded.values[is_new])]])
+        self._waiting = self._waiting[:0]
+        counts = np.bincount(self._used, weights=self._words.counts[self._rows], minlength=self._candidates)
+        return np.asarray(counts[pool], np.float64)
+
+    def forget(self, gone: Bools) -> None:
+        """Forget the words that use candidates which are gone."""
+        self._waiting = np.unique(self._rows[gone[self._used]])
+        kept = np.isin(self._rows, self._waiting, invert=True)
+        self._rows, self._used = self._rows[kept], self._used[kept]
 
 
 def _shortest_split(piece: str, vocabulary: Collection[str], family: Family) -> int:

@@ -117,7 +117,11 @@ def encode_words(segmenter: FastSegmenter, words: CountedWords, scripts: Iterabl
     is_whole = (spelt == np.diff(characters.borders)) & ~_holds_unknown(segmenter, ids)
     if not is_whole.all():
         chosen = tuple(word for word, whole in zip(words.words, is_whole, strict=True) if whole)
-        return encode_words(segmenter, replace(words, words=chosen, counts=words.counts[is_whole]), scripts)
+        words = replace(words, words=chosen, counts=words.counts[is_whole])
+        characters = word_characters(chosen, segmenter.family)
+        of_chosen = is_whole[ids.row_of_value]
+        ids = Ragged(ids.values[of_chosen], np.concatenate([[0], np.cumsum(ids.lengths[is_whole])]))
+        lengths = lengths[of_chosen]
     counts_before = characters.count_before(scripts)
     ends = np.cumsum(lengths)
     is_new = counts_before[ends] > counts_before[ends - lengths]

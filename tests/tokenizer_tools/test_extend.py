@@ -112,7 +112,7 @@ def loses(segmenter: FastSegmenter, line: str) -> bool:
 def test_the_tokens_of_the_corpus_are_those_of_its_lines(result: ExtendedTokenizer) -> None:
     before, after = result.corpus_tokens
     has_lost = any(loses(result.source, line) for line in (korean() if result.scripts else invented()))
-    assert 0 < after
+    assert after > 0
     assert after < before or has_lost
     lines = korean() if result.scripts else invented()
     if result.source.family is not Family.METASPACE and not any(loses(result.segmenter, line) for line in lines):

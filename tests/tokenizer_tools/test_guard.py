@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from tests.tokenizer_tools.toys import byte_level, english, invented, korean, llama3_like
+from tests.tokenizer_tools.toys import (
+    byte_level,
+    english,
+    invented,
+    korean,
+    llama3_like,
+    of_merges,
+    t5_like,
+    unigram,
+    wordpiece,
+)
 from vocabx.tokenizer_tools.extend import extend_tokenizer
 from vocabx.tokenizer_tools.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.guard import LIMITS, Fires, read_sample
@@ -142,3 +152,44 @@ def test_roots_that_save_most_for_a_line_are_kept_first() -> None:
     assert found.keep(0.67).tolist() == [False, True]  # one of three lines is left, and x needs two
     assert found.keep(1).tolist() == [True, True]
     assert [row.kept_gain for row in found.tradeoffs()] == [0.0] * 7 + [1.0]
+
+
+def test_roots_that_fire_in_one_line_only_say_how_many_other_lines_change() -> None:
+    lines = csr_array(np.array([[1, 2], [1, 0], [0, 0], [0, 0]]))
+    found = Fires(("x", "y"), lines, np.array([3.0, 2.0]), csr_array(np.eye(2, dtype=np.int64)))
+    assert found.unseen_share == 0.25  # y, however often it stands in that line
+
+
+def test_words_refused_because_the_sample_holds_them_once_count_as_unseen_ones_elsewhere() -> None:
+    words = ["zebra", "quokka", "xyzzy"]
+    base = of_merges(*((word[:end], word[end]) for word in words for end in range(1, len(word) - 1)))
+    options = ExtensionOptions(size=1, minimum_frequency=2)
+    result = extend_tokenizer(base, [words * 9], ["Zebra", "quokka", "quokka", "no more"], options)
+    assert result.new_tokens.surfaces == (b"xyzzy",)
+    assert result.filtered == {"is a word of the source sample": 2}
+    assert (result.changed_lines, result.unseen_share) == (0, 0.25)  # one of the two is in a single line of four
+    assert extend_tokenizer(base, [words * 9], ["no more"], options).filtered == {}
+
+
+def test_words_of_the_sample_are_learned_where_they_cannot_or_may_do_harm() -> None:
+    known, corpus = "is a word of the source sample", [[*invented(), *english()]]
+    held = ExtensionOptions(size=60, minimum_frequency=2, scripts=("Latin",))
+    assert extend_tokenizer(byte_level(), corpus, english(), held).filtered[known] > 0
+    free = ExtensionOptions(size=60, minimum_frequency=2, scripts=("Latin",), source_change_limit=1.0)
+    result = extend_tokenizer(byte_level(), corpus, english(), free)
+    assert known not in result.filtered
+    assert result.changed_lines > 0
+    foreign = ExtensionOptions(size=60, minimum_frequency=2)
+    result = extend_tokenizer(byte_level(), [korean()], [*english(), *["한국어"] * 2], foreign)
+    assert (result.scripts, known in result.filtered) == (("Hangul",), False)
+
+
+@pytest.mark.parametrize("toy", [unigram, wordpiece, t5_like])
+def test_lines_outside_the_sample_change_no_more_than_was_estimated(toy: Callable[[], FastSegmenter]) -> None:
+    shared = [" ".join(pair) for pair in zip(english(), invented(len(english()), seed=3), strict=True)]
+    corpus = [[*invented(), *shared[:60]]]
+    options = ExtensionOptions(size=150, minimum_frequency=2)
+    result = extend_tokenizer(toy(), corpus, shared[::2], options)
+    elsewhere = changed_lines(result.source, result.segmenter, shared[1::2]) / len(shared[1::2])
+    assert result.unseen_share > 0
+    assert elsewhere <= 2 * (result.source_change_limit + result.unseen_share)

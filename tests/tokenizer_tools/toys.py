@@ -23,14 +23,20 @@ import vocabx
 from vocabx.tokenizer_tools.read import FastSegmenter
 
 __all__ = [
+    "MORE_TOYS",
     "TOYS",
     "byte_level",
+    "cased_wordpiece",
     "english",
+    "gemma_like",
     "invented",
     "korean",
     "llama3_like",
+    "lossy_metaspace",
     "metaspace",
     "of_merges",
+    "prefixed_byte_level",
+    "t5_like",
     "unigram",
     "wordpiece",
 ]
@@ -169,6 +175,91 @@ TOYS = {
     "Unigram": unigram,
     "WordPiece": wordpiece,
 }
+
+
+@cache
+def prefixed_byte_level() -> FastSegmenter:
+    """RoBERTa's kind of byte-level: a space goes before every text."""
+    tokenizer = Tokenizer.from_str(byte_level().backend.to_str())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    return FastSegmenter.from_backend(tokenizer, byte_level().roles)
+
+
+@cache
+def gemma_like() -> FastSegmenter:
+    """Gemma's kind: no space before a text, a cut at spaces that are gone by then, every merge, free slots."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    slots = [f"<unused{slot}>" for slot in range(40)]
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>", *slots, "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=760,
+        special_tokens=specials + [f"<0x{byte:02X}>" for byte in range(256)],
+        show_progress=False,
+        max_token_length=8,
+    )
+    tokenizer.train_from_iterator((word for line in english() for word in line.replace(" ", " ▁").split()), trainer)
+    definition = json.loads(tokenizer.to_str())
+    definition["added_tokens"] = definition["added_tokens"][: len(specials)]
+    vocabulary = definition["model"]["vocab"]
+    # SentencePiece joins whatever spells a piece.
+    results = dict.fromkeys(left + right for left, right in definition["model"]["merges"])
+    splits = ((piece[:end], piece[end:]) for piece in results for end in range(1, len(piece)))
+    definition["model"]["merges"] = [split for split in splits if all(part in vocabulary for part in split)]
+    backend = Tokenizer.from_str(json.dumps(definition))
+    return with_roles(backend, pad="<pad>", eos="<eos>", bos="<bos>", unk="<unk>", mask="<mask>")
+
+
+@cache
+def lossy_metaspace() -> FastSegmenter:
+    """BPE of SentencePiece's kind without bytes to fall back to: it loses what has no piece."""
+    definition = json.loads(metaspace().backend.to_str())
+    model = definition["model"]
+    kept = [piece for piece in model["vocab"] if not piece.startswith("<0x")]
+    model |= {"byte_fallback": False, "vocab": {piece: token for token, piece in enumerate(kept)}}
+    return with_roles(Tokenizer.from_str(json.dumps(definition)), unk="<unk>", bos="<s>", eos="</s>")
+
+
+@cache
+def t5_like() -> FastSegmenter:
+    """T5's kind: scores, one script, and added tokens whose ids follow the model's vocabulary."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    specials = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=500, special_tokens=specials, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(english(), trainer)
+    tokenizer.add_special_tokens([f"<extra_id_{i}>" for i in range(5)])
+    return with_roles(tokenizer, pad="<pad>", eos="</s>", unk="<unk>")
+
+
+@cache
+def cased_wordpiece() -> FastSegmenter:
+    """The cased BERT's kind."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    specials = ["[PAD]", *(f"[unused{slot}]" for slot in range(1, 6)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=600, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(english(), trainer)
+    definition = json.loads(tokenizer.to_str())
+    definition["added_tokens"] = [added for added in definition["added_tokens"] if "unused" not in added["content"]]
+    backend = Tokenizer.from_str(json.dumps(definition))
+    return with_roles(backend, pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
+
+
+MORE_TOYS = {
+    "byte-level with a prefix": prefixed_byte_level,
+    "like Gemma": gemma_like,
+    "metaspace without bytes": lossy_metaspace,
+    "like T5": t5_like,
+    "cased WordPiece": cased_wordpiece,
+}
+"""Variants of the families in `TOYS`, for laws that must hold whatever the pipeline around the model."""
 
 
 def of_merges(*merges: tuple[str, str], alphabet: list[str] = ALPHABET) -> FastSegmenter:
