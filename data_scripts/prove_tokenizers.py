@@ -37,8 +37,8 @@ from vocabx.core.report import Cell, Report, Table
 from vocabx.extension import tradeoff_tables
 from vocabx.request import Request
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.sentencepiece_model import build_model, differing_lines
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer

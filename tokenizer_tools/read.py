@@ -30,7 +30,7 @@ from vocabx.tokenizer_tools.surfaces import (
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["FastSegmenter", "read_tokenizer", "roles_of"]
+__all__ = ["FastSegmenter", "read_tokenizer", "roles_of", "table_of_pieces"]
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,14 @@ def _token_table(
             kinds[token] = TokenKind.RESERVED
     for token in roles.values():  # last, because a slot that was given a role is reserved no more
         kinds[token] = TokenKind.CONTROL
-    surfaces = [_surface(piece, TokenKind(int(kind)), family) for piece, kind in zip(pieces, kinds, strict=True)]
+    return table_of_pieces(pieces, kinds, family, roles)
+
+
+def table_of_pieces(
+    pieces: Sequence[str], kinds: NDArray[np.int8], family: Family, roles: Mapping[str, int]
+) -> TokenTable:
+    """Make the table of pieces whose kinds are known, but for those that stand for a byte."""
+    surfaces = [_surface(piece, kind, family) for piece, kind in zip(pieces, kinds.tolist(), strict=True)]
     return TokenTable(
         pieces=tuple(pieces),
         surfaces=tuple(surfaces),
@@ -194,7 +201,7 @@ def _token_table(
     )
 
 
-def _surface(piece: str, kind: TokenKind, family: Family) -> bytes:
+def _surface(piece: str, kind: int, family: Family) -> bytes:
     is_spelt = kind in (TokenKind.NORMAL, TokenKind.BYTE) or (kind == TokenKind.ADDED and family.marks_spaces)
     return piece_to_surface(piece, family) if is_spelt else piece.encode()
 

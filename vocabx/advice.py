@@ -14,9 +14,9 @@ from vocabx.knee import LEAST_SAVING, find_knee
 from vocabx.output import base_name
 from vocabx.request import Request, Settings, Texts, open_texts
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.growth import GuardedSize, learn_growth
+from vocabx.tokenizer_tools.extend.growth import GuardedSize, learn_growth
+from vocabx.tokenizer_tools.extend.size_curve import SizeCurve, measure_sizes
 from vocabx.tokenizer_tools.read import read_tokenizer
-from vocabx.tokenizer_tools.size_curve import SizeCurve, measure_sizes
 from vocabx.vocabulary_cost import VocabularyCost, read_cost
 
 __all__ = ["HELD_OUT", "LARGEST", "Advice", "advise", "split_lines"]

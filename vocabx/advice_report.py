@@ -8,7 +8,7 @@ from vocabx.advice import Advice
 from vocabx.core.report import Cell, Report, Table
 from vocabx.knee import LEAST_SAVING, doubling_savings
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.size_curve import TextCurve
+from vocabx.tokenizer_tools.extend.size_curve import TextCurve
 
 __all__ = ["advice_report"]
 

@@ -12,7 +12,7 @@ from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
 from vocabx.request import Request, Settings, Texts
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 

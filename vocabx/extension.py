@@ -22,8 +22,8 @@ from vocabx.output import base_name
 from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.merges import Merge
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 
 __all__ = [

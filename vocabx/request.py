@@ -12,7 +12,7 @@ from typing import TypedDict
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 
 __all__ = ["Request", "Settings", "Texts", "open_texts"]
 

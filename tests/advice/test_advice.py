@@ -17,8 +17,8 @@ from vocabx.advice_report import advice_report
 from vocabx.core.errors import CheckpointError, CorpusError, InputError, TokenizerError
 from vocabx.knee import find_knee
 from vocabx.stages import Stages
-from vocabx.tokenizer_tools.growth import GuardedSize
-from vocabx.tokenizer_tools.size_curve import SizeCurve, TextCurve
+from vocabx.tokenizer_tools.extend.growth import GuardedSize
+from vocabx.tokenizer_tools.extend.size_curve import SizeCurve, TextCurve
 from vocabx.vocabulary_cost import VocabularyCost
 
 

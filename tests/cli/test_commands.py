@@ -16,7 +16,7 @@ from vocabx.cli import main
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.manifest import Manifest
 from vocabx.request import Request
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 
 KEPT, SIZE = len(byte_level().tokens), 40
 

@@ -8,7 +8,7 @@ import pytest
 
 from vocabx.core.errors import CorpusError, InputError
 from vocabx.request import Request, Settings
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 
 
 def test_the_keywords_of_the_functions_are_the_settings_of_the_request() -> None:

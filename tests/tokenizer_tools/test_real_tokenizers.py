@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.donor import NO_ROAD
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.donor import NO_ROAD
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.sentencepiece_model import build_model, differing_lines
 from vocabx.tokenizer_tools.surfaces import Family

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, normalizers
 from tests.tokenizer_tools.toys import byte_level, english, korean, metaspace, unigram, wordpiece
 from vocabx.tokenizer_tools import sentencepiece_file
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.sentencepiece_file import write_sentencepiece_file
 from vocabx.tokenizer_tools.sentencepiece_model import build_model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tokenizer_tools.test_extend import extended
+from tests.tokenizer_tools.extend.test_search import extended
 from tests.tokenizer_tools.toys import english, korean, llama3_like
 from vocabx.core.errors import TokenizerError
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer

@@ -12,7 +12,7 @@ import numpy as np
 
 from vocabx.core.scripts import characters_of_scripts
 from vocabx.core.tokens import is_complete_utf8
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.surfaces import Family, piece_to_surface
 
 __all__ = ["KNOWN_WORD", "Filter", "Filtered"]

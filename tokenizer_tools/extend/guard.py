@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from vocabx.core.arrays import Bools, Ints, Ragged
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.words import holds_scripts, split_words
 
 __all__ = ["LIMITS", "Fires", "SourceSample", "Tradeoff", "count_uses", "find_fires", "read_sample", "token_gain"]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vocabx.core.errors import InputError
-from vocabx.tokenizer_tools.filters import KNOWN_WORD, Filter, Filtered
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.filters import KNOWN_WORD, Filter, Filtered
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, Family, surface_to_piece
 
 PUNCTUATION, DIGIT = "holds punctuation", "holds a digit"

@@ -8,18 +8,22 @@ from functools import cached_property
 
 from vocabx.core.arrays import Ints
 from vocabx.core.errors import TokenizerError
-from vocabx.tokenizer_tools.alphabet import missing_characters
-from vocabx.tokenizer_tools.append import Appender
-from vocabx.tokenizer_tools.filters import Filter, Filtered
-from vocabx.tokenizer_tools.guard import count_uses
-from vocabx.tokenizer_tools.merges import Merge, learn_merges
-from vocabx.tokenizer_tools.options import ExtensionOptions
-from vocabx.tokenizer_tools.ranking import order_by_formation, rank_by_use
+from vocabx.tokenizer_tools.extend.alphabet import missing_characters
+from vocabx.tokenizer_tools.extend.append import Appender
+from vocabx.tokenizer_tools.extend.filters import Filter, Filtered
+from vocabx.tokenizer_tools.extend.guard import count_uses
+from vocabx.tokenizer_tools.extend.merges import Merge, learn_merges
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.ranking import order_by_formation, rank_by_use
+from vocabx.tokenizer_tools.extend.selection import Selection, select
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection, select
 from vocabx.tokenizer_tools.words import CountedWords, EncodedWords, encode_words
 
 __all__ = ["Candidates", "Corpus", "LearnedCandidates"]
+
+
+MANY = 0.01
+"""Share of the new tokens from which on missing characters are placed among the others by what they save."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class LearnedCandidates:
         pieces = tuple(dict.fromkeys(merge.result for merge in learned.merges if merge.result not in known))
         filtered = corpus.filter(pieces)
         if family.has_merges:
-            is_mixed = bool(corpus.characters) and corpus.source.has_byte_fallback
+            # A few characters come first; more of them are worth another segmentation of the corpus.
+            is_mixed = corpus.source.has_byte_fallback and len(corpus.characters) > MANY * (corpus.options.size or 0)
             order = corpus.order(corpus.characters, learned.merges, filtered.pieces) if is_mixed else None
             return Candidates(corpus.characters, learned.merges, order, learned.is_exhausted, filtered)
         kept = [piece for piece in pieces if piece not in filtered.pieces]

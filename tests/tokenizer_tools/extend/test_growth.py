@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.tokenizer_tools.toys import TOYS, english, invented, korean, unigram, wordpiece
 from vocabx.core.errors import TokenizerError
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.growth import Growth, learn_growth, size_grid
-from vocabx.tokenizer_tools.options import ExtensionOptions
-from vocabx.tokenizer_tools.size_curve import SizeCurve, TextCurve, measure_sizes
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.growth import Growth, learn_growth, size_grid
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.size_curve import SizeCurve, TextCurve, measure_sizes
 from vocabx.tokenizer_tools.surfaces import Family
 
 LINES = {"Korean": korean()[:150], "invented": invented(150)}

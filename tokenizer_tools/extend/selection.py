@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from vocabx.core.tokens import TokenTable, is_complete_utf8
-from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.extend.merges import Merge
 from vocabx.tokenizer_tools.surfaces import Family, piece_to_surface
 
 __all__ = ["Selection", "select"]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vocabx.core.errors import TokenizerError
-from vocabx.tokenizer_tools.candidates import Candidates, Corpus, LearnedCandidates
-from vocabx.tokenizer_tools.extend import SPARE, _choose_scripts, _words_of
-from vocabx.tokenizer_tools.guard import SourceSample, find_fires, read_sample, token_gain
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus, LearnedCandidates
+from vocabx.tokenizer_tools.extend.guard import SourceSample, find_fires, token_gain
+from vocabx.tokenizer_tools.extend.lesson import read_lesson
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.search import SPARE
+from vocabx.tokenizer_tools.extend.selection import Selection, select
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection, select
-from vocabx.tokenizer_tools.words import count_words
 
 __all__ = ["Growth", "GuardedSize", "learn_growth", "size_grid"]
 
@@ -143,27 +143,16 @@ def learn_growth(
     TokenizerError
         When the corpus gives nothing, or its alphabet alone is larger than `options.size`.
     """
-    words = count_words(
-        source, batches, compose=options.compose, progress=lambda lines: progress(f"counting words: {lines:,} lines")
-    )
-    if not words.words:
-        raise TokenizerError("Nothing is left of the corpus after the tokenizer's normaliser. Give other text.")
-    sample_lines = list(source_lines)
-    scripts, foreign = _choose_scripts(options.scripts, words, sample_lines, source)
-    is_foreign = bool(scripts) and scripts == foreign
-    limit = options.source_change_limit
-    if limit is None:
-        limit = 0.0 if is_foreign else 0.005
-    known = {} if is_foreign or limit == 1 else _words_of(sample_lines)
-    corpus, candidates, largest = _learn(Corpus(source, words, scripts, options, known), progress)
+    lesson = read_lesson(source, batches, source_lines, options, progress)
+    corpus, candidates, largest = _learn(lesson.corpus, progress)
     return Growth(
         corpus=corpus,
         candidates=candidates,
         smallest=min(_smallest(corpus), largest),
         largest=largest,
-        sample=read_sample(source, sample_lines, foreign),
-        is_foreign=is_foreign,
-        limit=limit,
+        sample=lesson.sample,
+        is_foreign=lesson.is_foreign,
+        limit=lesson.limit,
     )
 
 

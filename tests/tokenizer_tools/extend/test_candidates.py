@@ -17,9 +17,9 @@ from tests.tokenizer_tools.toys import (
     lossy_metaspace,
     t5_like,
 )
-from vocabx.tokenizer_tools.candidates import Candidates, Corpus, LearnedCandidates
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus, LearnedCandidates
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.words import count_words
 

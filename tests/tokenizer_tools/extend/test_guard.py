@@ -21,9 +21,9 @@ from tests.tokenizer_tools.toys import (
     wordpiece,
 )
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.guard import LIMITS, Fires, read_sample
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.guard import LIMITS, Fires, read_sample
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import Family
 from vocabx.tokenizer_tools.words import word_text

@@ -13,10 +13,10 @@ import numpy as np
 
 from vocabx.core.arrays import Ints
 from vocabx.core.errors import TokenizerError
-from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.merges import Merge
-from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
+from vocabx.core.tokens import TokenKind, TokenTable
+from vocabx.tokenizer_tools.extend.merges import Merge
+from vocabx.tokenizer_tools.extend.selection import Selection
+from vocabx.tokenizer_tools.read import FastSegmenter, table_of_pieces
 from vocabx.tokenizer_tools.surfaces import Family
 
 __all__ = ["BONUS", "Appender", "free_ids"]
@@ -101,17 +101,37 @@ class Appender:
             model["merges"] = model["merges"] + [[merge.left, merge.right] for merge in selection.merges]
         elif self._source.family is Family.METASPACE:
             model["merges"] = self._completed_merges(selection, model["vocab"])
-        return FastSegmenter(Tokenizer.from_str(json.dumps(definition, ensure_ascii=False)), self._source.roles)
+        backend = Tokenizer.from_str(json.dumps(definition, ensure_ascii=False))
+        extended = FastSegmenter(backend, self._source.roles)
+        # Known already; to read them back from a vocabulary of 262,144 takes two seconds.
+        extended.__dict__.update(definition=definition, tokens=self._table(selection, ids))
+        return extended
 
-    def _scored(self, new: Mapping[str, int], added: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    def _table(self, selection: Selection, ids: Ints) -> TokenTable:
+        old, count = self._source.tokens, len(selection.pieces)
+        kinds = np.full(len(ids), TokenKind.NORMAL, np.int8)
+        kinds[count:] = TokenKind.CONTROL
+        new = table_of_pieces([*selection.pieces, *self._control_tokens], kinds, self._source.family, {})
+        source_of = np.arange(max(len(old), int(ids.max(initial=-1)) + 1))
+        source_of[ids] = len(old) + np.arange(len(ids))
+        pieces, surfaces = (*old.pieces, *new.pieces), (*old.surfaces, *new.surfaces)
+        return TokenTable(
+            pieces=tuple(pieces[i] for i in source_of.tolist()),
+            surfaces=tuple(surfaces[i] for i in source_of.tolist()),
+            kinds=np.concatenate([old.kinds, new.kinds])[source_of],
+            word_initial=np.concatenate([old.word_initial, new.word_initial])[source_of],
+            roles=old.roles,
+        )
+
+    def _scored(self, new: Mapping[str, int], added: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         size = max([len(self._source.tokens) - 1, *new.values(), *(token["id"] for token in added)]) + 1
-        entries = [*map(tuple, self._source.definition["model"]["vocab"])] + [("", 0.0)] * size
+        entries: list[list[Any]] = self._source.definition["model"]["vocab"] + [["", 0.0]] * size
         for token in added:
             if entries[token["id"]][0] != token["content"]:
                 # Never better than its parts, so that no word is segmented into it.
-                entries[token["id"]] = (token["content"], sum(self._read_parts([token["content"]])[0]) - BONUS)
+                entries[token["id"]] = [token["content"], sum(self._read_parts([token["content"]])[0]) - BONUS]
         for piece, score in zip(new, self._scores(tuple(new)), strict=True):
-            entries[new[piece]] = (piece, score)
+            entries[new[piece]] = [piece, score]
         if any(piece == "" for piece, _ in entries[:size]):
             raise TokenizerError("A Unigram tokenizer with ids that belong to no token cannot be extended.")
         return entries[:size]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.tokenizer_tools.toys import cased_wordpiece, invented, t5_like
 from vocabx.core.arrays import Ints
-from vocabx.tokenizer_tools.append import Appender
-from vocabx.tokenizer_tools.guard import count_uses
-from vocabx.tokenizer_tools.merges import Merge
-from vocabx.tokenizer_tools.ranking import SHRINK, _shortest_split, order_by_formation, rank_by_use
+from vocabx.tokenizer_tools.extend.append import Appender
+from vocabx.tokenizer_tools.extend.guard import count_uses
+from vocabx.tokenizer_tools.extend.merges import Merge
+from vocabx.tokenizer_tools.extend.ranking import SHRINK, _shortest_split, order_by_formation, rank_by_use
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, Family
 from vocabx.tokenizer_tools.words import CountedWords, count_words
 

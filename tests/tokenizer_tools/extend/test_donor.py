@@ -26,11 +26,11 @@ from tests.tokenizer_tools.toys import (
     wordpiece,
 )
 from vocabx.core.errors import TokenizerError
-from vocabx.tokenizer_tools.candidates import Corpus
-from vocabx.tokenizer_tools.donor import NO_ROAD, DonorCandidates
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.candidates import Corpus
+from vocabx.tokenizer_tools.extend.donor import NO_ROAD, DonorCandidates
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import Family, surface_to_piece
 from vocabx.tokenizer_tools.words import count_words

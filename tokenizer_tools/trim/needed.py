@@ -11,8 +11,8 @@ import numpy as np
 from vocabx.core.arrays import Bools, Ints
 from vocabx.core.tokens import TokenKind
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.renumber import post_processor_ids
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, MARKER, Family
+from vocabx.tokenizer_tools.trim.renumber import post_processor_ids
 
 __all__ = ["always_needed", "mark_characters", "mark_parts", "matches_before_failure"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vocabx.core.arrays import Bools, Ints
-from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.extend.merges import Merge
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, Family
 from vocabx.tokenizer_tools.words import CountedWords
 

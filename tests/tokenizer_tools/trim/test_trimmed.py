@@ -27,10 +27,10 @@ from tests.tokenizer_tools.toys import (
 )
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.distinct import collect_texts
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.sentencepiece_model import build_model, differing_lines
 from vocabx.tokenizer_tools.trim import TrimmedTokenizer, trim_tokenizer
+from vocabx.tokenizer_tools.trim.distinct import collect_texts
 
 Resources = Callable[[str], Path]
 CORPUS = [*english()[:40], *korean()[:5], "", "    indented", "two  spaces", "a <think> b<|end|>c</s>", "x" * 150]

@@ -11,11 +11,11 @@ import numpy as np
 from vocabx.core.arrays import Bools, Ints, Ragged
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.distinct import DistinctTexts, collect_texts
-from vocabx.tokenizer_tools.needed import always_needed, mark_characters, mark_parts, matches_before_failure
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.renumber import keep_only
 from vocabx.tokenizer_tools.surfaces import Family
+from vocabx.tokenizer_tools.trim.distinct import DistinctTexts, collect_texts
+from vocabx.tokenizer_tools.trim.needed import always_needed, mark_characters, mark_parts, matches_before_failure
+from vocabx.tokenizer_tools.trim.renumber import keep_only
 
 __all__ = ["TrimmedTokenizer", "trim_tokenizer"]
 

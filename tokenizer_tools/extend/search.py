@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import TokenizerError
-from vocabx.core.scripts import script_shares
-from vocabx.tokenizer_tools.candidates import Candidates, Corpus, LearnedCandidates
-from vocabx.tokenizer_tools.donor import DonorCandidates
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.filters import KNOWN_WORD, Filtered
-from vocabx.tokenizer_tools.guard import Fires, SourceSample, find_fires, read_sample, token_gain
-from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
+from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus, LearnedCandidates
+from vocabx.tokenizer_tools.extend.donor import DonorCandidates
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.filters import KNOWN_WORD, Filtered
+from vocabx.tokenizer_tools.extend.guard import Fires, SourceSample, find_fires, token_gain
+from vocabx.tokenizer_tools.extend.lesson import read_lesson
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.selection import Selection, select
 from vocabx.tokenizer_tools.reachability import find_witnesses
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection, select
 from vocabx.tokenizer_tools.surfaces import piece_to_surface
-from vocabx.tokenizer_tools.words import CountedWords, count_words, word_text
 
-__all__ = ["extend_tokenizer"]
+__all__ = ["SPARE", "extend_tokenizer"]
 
-LETTERS = re.compile(r"[^\W\d_]{3,}")
-USED_SHARE = 0.01
-"""A text uses a script when at least this share of its letters belongs to it."""
 SPARE = {True: 1.15, False: 1.6}
 """Merges learned per token wanted, in families with merges and without: some are incomplete characters that nobody
 needs, or are dropped later; where tokens need no parts, the best are chosen from more."""
-UNREACHABLE = "no text produces them"
+UNREACHABLE = "no text was found that produces them"
 UNWANTED = "they change source text"
 
 
@@ -56,55 +51,20 @@ def extend_tokenizer(
     TokenizerError
         When the corpus or the donor cannot give that many tokens.
     """
-    words = count_words(
-        source, batches, compose=options.compose, progress=lambda lines: progress(f"counting words: {lines:,} lines")
-    )
-    if not words.words:
-        raise TokenizerError("Nothing is left of the corpus after the tokenizer's normaliser. Give other text.")
-    sample_lines = list(source_lines)
-    scripts, foreign = _choose_scripts(options.scripts, words, sample_lines, source)
-    is_foreign = bool(scripts) and scripts == foreign
     for token in options.control_tokens:
         if source.backend.token_to_id(token) is not None:
             raise TokenizerError(f"The base has the token {token} already.")
-    limit = options.source_change_limit
-    if limit is None:
-        limit = 0.0 if is_foreign else 0.005
-    # Words of the sample would fire in text like it. Tokens of a foreign script cannot be among them.
-    known = Counter() if is_foreign or limit == 1 else _words_of(sample_lines)
-    corpus = Corpus(source, words, scripts, options, known)
+    lesson = read_lesson(source, batches, source_lines, options, progress)
+    corpus = lesson.corpus
     search = _Search(
         corpus=corpus,
         supply=LearnedCandidates(corpus, progress) if donor is None else DonorCandidates(corpus, donor, progress),
-        sample=read_sample(source, sample_lines, foreign),
-        limit=limit,
+        sample=lesson.sample,
+        limit=lesson.limit,
+        is_merge=donor is not None,
         progress=progress,
     )
     return search.run()
-
-
-def _choose_scripts(
-    wanted: tuple[str, ...] | None, words: CountedWords, sample_lines: Sequence[str], source: FastSegmenter
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the scripts to learn, none for any, and those of them that the sample does not use."""
-    known = _used_scripts("".join(sample_lines))
-    if wanted is None:
-        characters: Counter[str] = Counter()
-        for word, count in zip(words.words, words.counts.tolist(), strict=True):
-            for character in word_text(word, source.family):
-                characters[character] += count
-        wanted = tuple(script for script in _used_scripts(characters) if script not in known)
-    scripts = () if wanted == (ANY_SCRIPT,) else wanted
-    return scripts, tuple(script for script in scripts if script not in known)
-
-
-def _used_scripts(characters: Mapping[str, int] | str) -> list[str]:
-    return [script for script, share in script_shares(characters).items() if share >= USED_SHARE]
-
-
-def _words_of(lines: Iterable[str]) -> Counter[str]:
-    """Collect the runs of letters in a text, without their case, and count the lines that hold each."""
-    return Counter(run for line in lines for run in set(LETTERS.findall(line.casefold())))
 
 
 @dataclass
@@ -115,6 +75,8 @@ class _Search:
     supply: Callable[[int], Candidates]
     sample: SourceSample
     limit: float
+    is_merge: bool
+    """Whether the candidates are another tokenizer's."""
     progress: Callable[[str], None]
     banned: dict[str, str] = field(default_factory=dict)
     """Pieces that were dropped, and why."""
@@ -165,13 +127,18 @@ class _Search:
         return (fires.unseen_share if fires else 0.0) + (once / self.sample.size if once else 0.0)
 
     def _count_tokens(self, after: Ragged) -> tuple[int, int]:
-        words = self.corpus.encoded.words
-        before = (
-            self.corpus.encoded.ids
-            if self.corpus.closed is self.corpus.source
-            else self.corpus.source.encode_words(words.words)
-        )
-        return int(before.lengths @ words.counts), int(after.lengths @ words.counts)
+        corpus, words = self.corpus, self.corpus.encoded.words
+        before = corpus.encoded.ids.lengths
+        if corpus.characters and corpus.source.has_byte_fallback:
+            # The source spells each of these characters in bytes and joins them with nothing.
+            is_character = np.isin(corpus.encoded.ids.values, corpus.appender.ids(Selection(corpus.characters)))
+            sizes = corpus.closed.tokens.surface_lengths[corpus.encoded.ids.values]
+            rows = corpus.encoded.ids.row_of_value[is_character]
+            more = np.bincount(rows, weights=sizes[is_character] - 1, minlength=len(before))
+            before = before + more.astype(np.int64)
+        elif corpus.characters:
+            before = corpus.source.encode_words(words.words).lengths
+        return int(before @ words.counts), int(after.lengths @ words.counts)
 
     def _select(self, candidates: Candidates) -> tuple[Candidates, Selection]:
         size = self.corpus.options.size
@@ -203,6 +170,11 @@ class _Search:
             return TokenizerError(
                 f"No choice of new tokens from this corpus makes exactly {wanted:,}, because characters come with "
                 f"their parts. Ask for {chosen:,}, or for a few more."
+            )
+        if self.is_merge:
+            return TokenizerError(
+                f"The other tokenizer gives {available:,} new tokens, not {wanted:,}, that can be reached and that the "
+                "filter lets through. Ask for fewer, or leave the size out to take all."
             )
         guarded = f" {dropped:,} were dropped with all built on them." if dropped else ""
         return TokenizerError(

@@ -29,8 +29,8 @@ from tests.tokenizer_tools.toys import (
 from vocabx.core.errors import InputError, TokenizerError, UnknownNameError
 from vocabx.core.tokens import TokenKind
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.options import ANY_SCRIPT, ExtensionOptions
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.options import ANY_SCRIPT, ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import Family, surface_to_piece
 
@@ -278,6 +278,10 @@ def test_control_tokens_come_last_and_are_cut_out_of_text(base: str, reuse_reser
     others = np.setdiff1d(np.arange(len(source.tokens)), slots)
     assert [table.pieces[token] for token in others] == [source.tokens.pieces[token] for token in others]
     assert result.segmenter.encode(english()) == source.encode(english())
+    again = FastSegmenter(result.segmenter.backend, result.segmenter.roles)
+    assert again.definition == result.segmenter.definition
+    assert (again.tokens.pieces, again.tokens.surfaces) == (table.pieces, table.surfaces)
+    assert again.tokens.kinds.tolist() == table.kinds.tolist()
 
 
 @pytest.mark.parametrize("token", ["한국", "cat", "<two words>", "<>", "a<b>"])
@@ -302,7 +306,7 @@ def test_progress_is_told_in_words() -> None:
 
 SCRIPT = """
 import hashlib
-from tests.tokenizer_tools.test_extend import extended
+from tests.tokenizer_tools.extend.test_search import extended
 for base in ("byte-level", "like Llama 3"):
     for language in ("Korean", "invented"):
         result = extended(base, language)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from vocabx.core.arrays import Ints
 from vocabx.core.tokens import TokenTable
-from vocabx.tokenizer_tools.guard import Tradeoff
+from vocabx.tokenizer_tools.extend.guard import Tradeoff
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 
 __all__ = ["ExtendedTokenizer"]
 

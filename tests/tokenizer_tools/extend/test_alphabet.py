@@ -18,7 +18,7 @@ from tests.tokenizer_tools.toys import (
     t5_like,
     wordpiece,
 )
-from vocabx.tokenizer_tools.alphabet import missing_characters
+from vocabx.tokenizer_tools.extend.alphabet import missing_characters
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import CONTINUATION
 from vocabx.tokenizer_tools.words import CountedWords, count_words

@@ -10,11 +10,11 @@ import numpy as np
 
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenKind, is_complete_utf8
-from vocabx.tokenizer_tools.candidates import Candidates, Corpus
-from vocabx.tokenizer_tools.filters import Filtered
-from vocabx.tokenizer_tools.merges import Merge
+from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus
+from vocabx.tokenizer_tools.extend.filters import Filtered
+from vocabx.tokenizer_tools.extend.merges import Merge
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, MARKER, Family, piece_to_surface, surface_to_piece
 
 __all__ = ["NO_ROAD", "DonorCandidates"]

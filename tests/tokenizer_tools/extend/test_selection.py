@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.tokenizer_tools.toys import byte_level, korean, of_merges
 from vocabx.core.tokens import is_complete_utf8
-from vocabx.tokenizer_tools.merges import Merge, learn_merges
-from vocabx.tokenizer_tools.selection import Selection, select
+from vocabx.tokenizer_tools.extend.merges import Merge, learn_merges
+from vocabx.tokenizer_tools.extend.selection import Selection, select
 from vocabx.tokenizer_tools.surfaces import Family, piece_to_surface, surface_to_piece
 from vocabx.tokenizer_tools.words import count_words, encode_words
 

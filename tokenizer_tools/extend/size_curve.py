@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocabx.core.arrays import Ints
-from vocabx.tokenizer_tools.growth import Growth, size_grid
+from vocabx.tokenizer_tools.extend.growth import Growth, size_grid
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.words import CountedWords, count_words
 

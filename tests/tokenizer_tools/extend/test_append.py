@@ -30,13 +30,13 @@ from tests.tokenizer_tools.toys import (
     wordpiece,
 )
 from vocabx.core.tokens import TokenKind
-from vocabx.tokenizer_tools.append import BONUS, PREFERENCE, Appender, free_ids
 from vocabx.tokenizer_tools.extend import extend_tokenizer
-from vocabx.tokenizer_tools.extended import ExtendedTokenizer
-from vocabx.tokenizer_tools.merges import Merge
-from vocabx.tokenizer_tools.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.append import BONUS, PREFERENCE, Appender, free_ids
+from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
+from vocabx.tokenizer_tools.extend.merges import Merge
+from vocabx.tokenizer_tools.extend.options import ExtensionOptions
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
-from vocabx.tokenizer_tools.selection import Selection
 from vocabx.tokenizer_tools.sentencepiece_model import build_model, differing_lines
 from vocabx.tokenizer_tools.surfaces import CONTINUATION, Family
 from vocabx.tokenizer_tools.words import count_words
@@ -87,6 +87,17 @@ def test_only_the_model_changes_and_old_tokens_keep_their_ids(base: str, languag
     assert result.segmenter.tokens.pieces[: len(result.source.tokens)] == result.source.tokens.pieces
     if result.source.family is Family.UNIGRAM:
         assert new["model"]["vocab"][: len(old["model"]["vocab"])] == old["model"]["vocab"]
+
+
+@pytest.mark.parametrize(("base", "language"), EVERY)
+def test_what_is_known_of_the_result_is_what_is_read_back(base: str, language: str) -> None:
+    result = extended(base, language)
+    again = FastSegmenter(result.segmenter.backend, result.segmenter.roles)
+    assert result.segmenter.definition == again.definition
+    known, read = result.segmenter.tokens, again.tokens
+    assert (known.pieces, known.surfaces, known.roles) == (read.pieces, read.surfaces, read.roles)
+    assert known.kinds.tolist() == read.kinds.tolist()
+    assert known.word_initial.tolist() == read.word_initial.tolist()
 
 
 @pytest.mark.parametrize(("base", "language"), EVERY)
@@ -421,7 +432,7 @@ def test_added_tokens_of_a_unigram_do_not_fire_inside_words() -> None:
 SCRIPT = """
 import hashlib, pathlib, sys
 from tokenizers import Tokenizer
-from tests.tokenizer_tools import test_append
+from tests.tokenizer_tools.extend import test_append
 from vocabx.tokenizer_tools.read import FastSegmenter
 
 def read(name, source):

@@ -16,7 +16,7 @@ from tests.tokenizer_tools.toys import byte_level, english, invented, korean, ll
 from vocabx.core.arrays import Ragged
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenTable
-from vocabx.tokenizer_tools.merges import LearnedMerges, Merge, _scalars, learn_merges
+from vocabx.tokenizer_tools.extend.merges import LearnedMerges, Merge, _scalars, learn_merges
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.words import CountedWords, EncodedWords, count_words, encode_words
 
@@ -197,8 +197,8 @@ def test_scalar_values_are_characters_that_no_splitter_cuts_at() -> None:
 
 SCRIPT = """
 from tests.tokenizer_tools.toys import byte_level, korean
-from tests.tokenizer_tools.test_merges import encode
-from vocabx.tokenizer_tools.merges import learn_merges
+from tests.tokenizer_tools.extend.test_merges import encode
+from vocabx.tokenizer_tools.extend.merges import learn_merges
 encoded = encode(byte_level(), korean()[:150], ["Hangul"])
 learned = learn_merges(byte_level().tokens, encoded, size=500, minimum_frequency=2, only_new=True)
 print(ascii(learned))
