@@ -42,7 +42,7 @@ main.main(arguments, prog_name="vocabx")
 """
 
 STAGES = {
-    "tokenizer": "vocabx.tokenizer_tools.extend:find_witnesses",
+    "tokenizer": "vocabx.tokenizer_tools.extend.search:find_witnesses",
     # By then all weights are there; of a model that loads, only config.json is missing.
     "checkpoint": "vocabx.checkpoint.write:_write_generation_config",
     "reopening": "vocabx.output:check_reopened",

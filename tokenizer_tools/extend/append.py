@@ -104,7 +104,9 @@ class Appender:
         backend = Tokenizer.from_str(json.dumps(definition, ensure_ascii=False))
         extended = FastSegmenter(backend, self._source.roles)
         # Known already; to read them back from a vocabulary of 262,144 takes two seconds.
-        extended.__dict__.update(definition=definition, tokens=self._table(selection, ids))
+        extended.__dict__["tokens"] = self._table(selection, ids)
+        if self._source.family is not Family.UNIGRAM:  # whose scores may lose their last bit on the way
+            extended.__dict__["definition"] = definition
         return extended
 
     def _table(self, selection: Selection, ids: Ints) -> TokenTable:
