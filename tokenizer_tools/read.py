@@ -98,15 +98,23 @@ class FastSegmenter:
         # Each look at the backend makes a new wrapper, which would cost more than the split itself.
         normalizer, pre_tokenizer = self.backend.normalizer, self.backend.pre_tokenizer
         normalize = normalizer.normalize_str if normalizer else str
-        if pre_tokenizer is None:
+        if pre_tokenizer is None or _is_idle(self.definition):
             return lambda line: [normalize(line)]
         split = pre_tokenizer.pre_tokenize_str
         return lambda line: [word for word, _ in split(normalize(line))]
 
     @cached_property
     def plain_words(self) -> Callable[[str], list[str]]:
-        """Split a line like `words`, but at its added tokens too: they are cut out before the model sees the rest."""
-        added = [token for token in self.definition["added_tokens"] if token["content"] and not token["single_word"]]
+        """Split a line like `words`, but at its added tokens too: they are cut out before the model sees the rest.
+
+        Reserved slots are left in, of which a tokenizer may have thousands and a text none.
+        """
+        kinds = self.tokens.kinds
+        added = [
+            token
+            for token in self.definition["added_tokens"]
+            if token["content"] and not token["single_word"] and kinds[token["id"]] != TokenKind.RESERVED
+        ]
         if not added:
             return self.words
         spellings = (
@@ -158,6 +166,16 @@ class FastSegmenter:
             ids.append(token)
             text = text[end:]
         return ids
+
+
+def _is_idle(definition: Mapping[str, Any]) -> bool:
+    """Whether the pre-tokenizer splits at spaces, and the normaliser leaves none; Gemma's pipeline does."""
+    space = {"String": " "}
+    normalizer, pre_tokenizer = definition["normalizer"] or {}, definition["pre_tokenizer"]
+    replaces = (
+        normalizer.get("type") == "Replace" and normalizer["pattern"] == space and " " not in normalizer["content"]
+    )
+    return bool(replaces and pre_tokenizer.get("type") == "Split" and pre_tokenizer["pattern"] == space)
 
 
 def piece_to_text_bytes(words: str, family: Family) -> bytes:

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -65,7 +66,8 @@ class Filter:
         # Every language has its punctuation and digits from the source; more of them would change source text only.
         self._rules["holds no letter"] = lambda text: not any(character.isalpha() for character in text)
         if scripts:
-            self._rules[f"without {' or '.join(scripts)}"] = lambda text: not _holds(text, scripts)
+            is_wanted = cache(lambda character: _is_of(character, scripts))
+            self._rules[f"without {' or '.join(scripts)}"] = lambda text: not any(map(is_wanted, text))
         if known:
             self._rules[KNOWN_WORD] = lambda text: text.strip().casefold() in known
         if options.exclude is not None:
@@ -91,9 +93,8 @@ class Filter:
         return next((name for name, refuses in self._rules.items() if refuses(text)), None)
 
 
-def _holds(text: str, scripts: tuple[str, ...]) -> bool:
-    codes = np.fromiter(map(ord, text), np.uint32, len(text))
-    return bool(characters_of_scripts(codes, scripts).any())
+def _is_of(character: str, scripts: tuple[str, ...]) -> bool:
+    return bool(characters_of_scripts(np.array([ord(character)], np.uint32), scripts)[0])
 
 
 def _is_punctuation(character: str) -> bool:
