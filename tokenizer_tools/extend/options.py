@@ -31,7 +31,8 @@ class ExtensionOptions:
         By default the scripts that the corpus uses and the source sample does not, or any when there are none.
     source_change_limit : float, optional
         Share of lines of the source sample whose ids may change. By default 0 when the scripts are new to the
-        source language, 0.005 when they are not.
+        source language, 0.005 when they are not. What the sample does not show, as far as that can be estimated,
+        counts too.
     compose : bool
         Bring the corpus to Unicode NFC, as nearly all Korean text is written.
     exclude : str, optional

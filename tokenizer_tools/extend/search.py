@@ -95,7 +95,10 @@ class _Search:
             word_ids = extended.encode_words(words.words)
             fires = self._find_fires(extended, selection, new_ids, word_ids)
             first_fires = first_fires or fires
-            kept = fires.keep(self.limit) if fires else np.zeros(0, np.bool_)
+            unseen_share = self._unseen_share(first_fires, candidates.filtered)
+            # What the sample does not show is taken off what may change in it, so that the limit holds elsewhere.
+            allowed = max(0.0, self.limit - unseen_share) if self.limit < 1 else 1.0
+            kept = fires.keep(allowed) if fires else np.zeros(0, np.bool_)
             unwanted = [root for root, stays in zip(fires.roots if fires else (), kept, strict=True) if not stays]
             piece_of = dict(zip(new_ids.tolist(), selection.pieces, strict=True))
             complete = [token for token, piece in piece_of.items() if piece not in selection.needed_by]
@@ -113,7 +116,7 @@ class _Search:
                     sample_lines=self.sample.size,
                     changed_lines=fires.changed_lines(kept) if fires else 0,
                     source_change_limit=self.limit,
-                    unseen_share=self._unseen_share(first_fires, candidates.filtered),
+                    unseen_share=unseen_share,
                     tradeoffs=tuple(first_fires.tradeoffs()) if first_fires else (),
                     corpus_tokens=self._count_tokens(word_ids),
                     filtered=candidates.filtered.counts,
