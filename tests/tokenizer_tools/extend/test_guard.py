@@ -88,6 +88,13 @@ def test_characters_that_share_bytes_with_a_new_script_do_not_change() -> None:
     assert result.changed_lines == 0
 
 
+@pytest.mark.parametrize("limit", [0.005, 0.02, 0.1])
+def test_what_the_sample_does_not_show_is_taken_off_the_limit(limit: float) -> None:
+    result = extended(limit)
+    assert result.unseen_share > 0
+    assert result.changed_lines <= max(0.0, limit - result.unseen_share) * result.sample_lines
+
+
 def test_words_of_the_new_script_are_set_aside() -> None:
     sample = read_sample(byte_level(), ["The word 한국어 here", "한국", "API를 here"], ("Hangul",))
     assert [word_text(word, Family.BYTE_LEVEL) for word in sample.words] == ["The", " word", " here"]
