@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -189,6 +190,7 @@ def _token_table(
     backend: Tokenizer, definition: dict[str, Any], family: Family, roles: Mapping[str, int]
 ) -> TokenTable:
     vocabulary = backend.get_vocab(with_added_tokens=True)
+    _check_vocabulary(backend, definition, family)
     size = max(vocabulary.values(), default=-1) + 1
     pieces = [""] * size
     kinds = np.full(size, TokenKind.ABSENT, np.int8)
@@ -196,6 +198,7 @@ def _token_table(
         pieces[token] = piece
         kinds[token] = TokenKind.NORMAL
     for added in definition["added_tokens"]:
+        pieces[added["id"]] = added["content"]  # even where the model's vocabulary calls it something else
         kinds[added["id"]] = TokenKind.CONTROL if added["special"] else TokenKind.ADDED
     for token, piece in enumerate(pieces):
         if is_reserved(piece):
@@ -203,6 +206,20 @@ def _token_table(
     for token in roles.values():  # last, because a slot that was given a role is reserved no more
         kinds[token] = TokenKind.CONTROL
     return table_of_pieces(pieces, kinds, family, roles)
+
+
+def _check_vocabulary(backend: Tokenizer, definition: Mapping[str, Any], family: Family) -> None:
+    """Raise `TokenizerError` where a piece has two ids, or an id two pieces."""
+    if family is Family.UNIGRAM:
+        counts = Counter(piece for piece, _ in definition["model"]["vocab"])
+    else:
+        counts = Counter(backend.get_vocab(with_added_tokens=False).values())
+    if len(counts) == counts.total():
+        return
+    twice = counts.most_common(1)[0][0]
+    pieces = sorted(piece for piece, token in backend.get_vocab(with_added_tokens=False).items() if token == twice)
+    told = f"the token {twice!r} more than one id" if family is Family.UNIGRAM else f"the id {twice} to {pieces}"
+    raise TokenizerError(f"The vocabulary in tokenizer.json gives {told}. Every token needs one id of its own.")
 
 
 def table_of_pieces(
@@ -263,18 +280,24 @@ def read_tokenizer(directory: Path) -> FastSegmenter:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the library raises bare Exception for a broken tokenizer.json
-        advice = (
-            ""
-            if (directory / "tokenizer.json").exists()
-            else (
-                " There is no tokenizer.json; open the tokenizer with AutoTokenizer where that works and save it again."
-            )
-        )
+        advice = _advice(directory)
         raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}{advice}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
     return FastSegmenter.from_backend(backend, roles_of(tokenizer))
+
+
+def _advice(directory: Path) -> str:
+    settings = directory / "tokenizer_config.json"
+    if settings.is_file() and "auto_map" in settings.read_text(encoding="utf-8", errors="replace"):
+        return " vocabx runs no custom code; take auto_map out of tokenizer_config.json if tokenizer.json is complete."
+    if (directory / "tokenizer.json").exists():
+        return ""
+    return (
+        " There is no tokenizer.json; name the tokenizer's class in tokenizer_config.json, as "
+        '{"tokenizer_class": "GPT2Tokenizer"}, or save it again from where AutoTokenizer opens it.'
+    )
 
 
 def roles_of(tokenizer: object) -> dict[str, int]:

@@ -6,13 +6,22 @@ import re
 from enum import Enum
 from typing import Any
 
-from vocabx.core.errors import TokenizerError
+from vocabx.core.errors import InputError, TokenizerError
 
-__all__ = ["Family", "detect_family", "is_reserved", "join_pieces", "piece_to_surface", "surface_to_piece"]
+__all__ = [
+    "Family",
+    "check_control_token",
+    "detect_family",
+    "is_reserved",
+    "join_pieces",
+    "piece_to_surface",
+    "surface_to_piece",
+]
 
 MARKER = "\u2581"  # ▁, which metaspace vocabularies write for a space
 CONTINUATION = "##"
 BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+CONTROL_TOKEN = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 RESERVED_PIECE = re.compile(r"<\|?reserved|\[unused\d+\]|<unused\d+>|<\|?extra_\d+|<\|?placeholder", re.IGNORECASE)
 
 
@@ -105,6 +114,16 @@ def join_pieces(left: str, right: str, family: Family) -> str:
     'playing'
     """
     return left + (right.removeprefix(CONTINUATION) if family is Family.WORDPIECE else right)
+
+
+def check_control_token(text: str) -> None:
+    """Raise `InputError` for a token that is spelt like a word and not like ``<|name|>``, ``<name>`` or ``[NAME]``."""
+    if not CONTROL_TOKEN.fullmatch(text):
+        raise InputError(
+            f"{text!r} is no control token, which is spelt like <|name|>, <name> or [NAME]. An added token is cut out "
+            "of every text before segmentation, even from inside words ('cat' from 'concatenate'), so words are "
+            "learned from a corpus instead."
+        )
 
 
 def is_reserved(piece: str) -> bool:

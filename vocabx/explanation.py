@@ -56,7 +56,9 @@ class Explainer:
         known |= {token.piece: token for token in self.manifest.new_tokens}
         for token in self.manifest.new_tokens:
             known.setdefault(token.text.replace("␣", " "), token)
-        found = known.get(text) or known.get(" " + text)
+        normalizer = self.segmenter.backend.normalizer
+        spellings = [text, normalizer.normalize_str(text).replace("\u2581", " ").strip()] if normalizer else [text]
+        found = next((known[f"{space}{t}"] for t in spellings for space in ("", " ") if f"{space}{t}" in known), None)
         if found is None and name.isascii() and name.isdigit():
             raise InputError(f"{name} is no new id of {self.directory}; those are {self._new_ids()}.")
         if found is None:

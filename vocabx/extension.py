@@ -80,12 +80,13 @@ class Extension:
             "rows after": self.plan.rows_after,
             "padding rows": len(self.plan.padding),
         }
-        return Report(headline, facts, [*tradeoff_tables(self.tokenizer), stages.table()])
+        return Report(headline, facts | stages.notes, [*tradeoff_tables(self.tokenizer), stages.table()])
 
 
 def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
     """Sum up an extended tokenizer."""
     before, after = tokenizer.corpus_tokens
+    kept = len(tokenizer.source.tokens)
     return {
         "new tokens": len(tokenizer.new_ids),
         "proved by a witness": len(tokenizer.witnesses),
@@ -96,6 +97,7 @@ def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
         "scripts learned": ", ".join(tokenizer.scripts) or "any",
         "source sample lines": tokenizer.sample_lines,
         "changed source lines": tokenizer.changed_lines,
+        **({"reserved slots reused": reused} if (reused := int((tokenizer.new_ids < kept).sum())) else {}),
         **({"expected share elsewhere": tokenizer.unseen_share} if tokenizer.unseen_share else {}),
         **{f"filtered: {rule}": count for rule, count in tokenizer.filtered.items()},
         **{f"dropped and refilled: {reason}": count for reason, count in tokenizer.dropped.items()},
@@ -104,7 +106,7 @@ def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
 
 def tokenizer_report(tokenizer: ExtendedTokenizer, stages: Stages, headline: str = "") -> Report:
     """Say what was learned, and what it took."""
-    return Report(headline, tokenizer_facts(tokenizer), [*tradeoff_tables(tokenizer), stages.table()])
+    return Report(headline, tokenizer_facts(tokenizer) | stages.notes, [*tradeoff_tables(tokenizer), stages.table()])
 
 
 def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:

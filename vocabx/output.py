@@ -130,7 +130,7 @@ def write_sentencepiece(segmenter: FastSegmenter, base: Path, out: Path, probes:
     """Write the `.model` of SentencePiece where there is to be one, and say what became of it."""
     written = write_sentencepiece_file(segmenter, base, out, probes)
     if written is not None:
-        stages.say(f"SentencePiece file {written.reason}")
+        stages.notes["SentencePiece model"] = written.reason
 
 
 def token_texts(tokens: TokenTable) -> list[str]:

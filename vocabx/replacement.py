@@ -116,7 +116,7 @@ class Replacement:
             "chat template": f"left out: {self.template_dropped}" if self.template_dropped else "as it was",
             "settings without their token": "; ".join(self.lost) or "none",
         }
-        return Report(headline, facts, [stages.table()])
+        return Report(headline, facts | stages.notes, [stages.table()])
 
 
 def _listed(pieces: Sequence[str]) -> str:

@@ -99,7 +99,7 @@ class Request:
         if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
             raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
         if self.size is None and self.donor is None:
-            raise InputError("Say how many new tokens there should be.")
+            raise InputError("Say how many new tokens there should be, with --size or size=.")
         if self.seed < 0:
             raise InputError(f"The seed must not be negative, got {self.seed}.")
         _ = self.options

@@ -32,6 +32,8 @@ class Stages:
 
     say: Say = lambda message: None
     finished: list[Stage] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    """What else became of the work, for its report."""
 
     def counter(self, total: int) -> Callable[[int], None]:
         """Return a function that is told bytes done, and says the share at every tenth."""

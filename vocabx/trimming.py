@@ -105,7 +105,7 @@ class Trimming:
             "padding rows": len(plan.padding),
             "settings without their token": "; ".join(self.lost) or "none",
         }
-        return Report(headline, facts, [stages.table()])
+        return Report(headline, facts | stages.notes, [stages.table()])
 
 
 def trim(

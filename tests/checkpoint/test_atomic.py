@@ -19,6 +19,8 @@ from vocabx.core.errors import OutputError
 ROOT = Path(__file__).parents[2]
 
 WAITING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 import resource, sys, time
 from pathlib import Path
 from vocabx.checkpoint.atomic import staged_directory

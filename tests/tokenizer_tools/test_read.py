@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -289,3 +291,21 @@ def test_a_tokenizer_is_read_with_its_roles(tmp_path: Path) -> None:
 
 def test_a_tokenizer_without_attributes_has_no_roles() -> None:
     assert roles_of(object()) == {}
+
+
+def broken(segmenter: FastSegmenter, change: Callable[[dict[str, Any]], None]) -> FastSegmenter:
+    definition = json.loads(segmenter.backend.to_str())
+    change(definition["model"])
+    return FastSegmenter(Tokenizer.from_str(json.dumps(definition)), segmenter.roles)
+
+
+def test_two_tokens_of_one_id_are_refused() -> None:
+    segmenter = broken(wordpiece(), lambda model: model["vocab"].update({"##ing": model["vocab"]["the"]}))
+    with pytest.raises(TokenizerError, match=r"gives the id \d+ to \['##ing', 'the'\]. Every token needs one id"):
+        _ = segmenter.tokens
+
+
+def test_a_scored_token_that_stands_twice_is_refused() -> None:
+    segmenter = broken(unigram(), lambda model: model["vocab"].append(model["vocab"][9]))
+    with pytest.raises(TokenizerError, match=r"gives the token '.+' more than one id"):
+        _ = segmenter.tokens

@@ -63,11 +63,6 @@ class ExtendedTokenizer:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def first_new(self) -> int:
-        """The lowest new id."""
-        return len(self.source.tokens)
-
-    @property
     def new_tokens(self) -> TokenTable:
         """The table of the new tokens, row i for id `new_ids[i]`."""
         return self.segmenter.tokens.select(self.new_ids)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from vocabx.core.errors import InputError
 from vocabx.core.scripts import check_script
+from vocabx.tokenizer_tools.surfaces import check_control_token
 
 __all__ = ["ANY_SCRIPT", "ExtensionOptions"]
 
 ANY_SCRIPT = "any"
-CONTROL_TOKEN = re.compile(r"<[^<>\s]+>|\[[^\[\]\s]+\]")
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,6 @@ class ExtensionOptions:
         except re.error as error:
             raise InputError(f"The exclusion {self.exclude!r} is no regular expression: {error}.") from error
         for token in self.control_tokens:
-            if not CONTROL_TOKEN.fullmatch(token):
-                raise InputError(
-                    f"{token!r} is no control token, which is spelt like <|name|>, <name> or [NAME]. An added token is "
-                    "cut out of every text before segmentation, even from inside words ('cat' from 'concatenate'), so "
-                    "words are learned from a corpus instead."
-                )
+            check_control_token(token)
         if self.scripts is not None and self.scripts != (ANY_SCRIPT,):
             object.__setattr__(self, "scripts", tuple(map(check_script, self.scripts)))

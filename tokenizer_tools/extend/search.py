@@ -154,7 +154,7 @@ class _Search:
                 return candidates, selection
             if candidates.is_exhausted:
                 available = len(self._choose(candidates, everything).pieces)
-                raise self._too_few(len(selection.pieces), available, len(self.banned))
+                raise self._too_few(len(selection.pieces), available, len(self.banned), candidates.filtered)
             candidates = self.supply(2 * everything)
 
     def _choose(self, candidates: Candidates, size: int) -> Selection:
@@ -169,7 +169,7 @@ class _Search:
             order=candidates.order,
         )
 
-    def _too_few(self, chosen: int, available: int, dropped: int) -> TokenizerError:
+    def _too_few(self, chosen: int, available: int, dropped: int, filtered: Filtered) -> TokenizerError:
         wanted = self.corpus.options.size or 1
         if available > wanted:
             return TokenizerError(
@@ -181,7 +181,8 @@ class _Search:
                 f"The other tokenizer gives {available:,} new tokens, not {wanted:,}, that can be reached and that the "
                 "filter lets through. Ask for fewer, or leave the size out to take all."
             )
-        guarded = f" {dropped:,} were dropped with all built on them." if dropped else ""
+        taken = "".join(f" {count:,} were filtered: {rule}." for rule, count in filtered.counts.items())
+        guarded = taken + f" {dropped:,} were dropped with all built on them." if dropped else ""
         return TokenizerError(
             f"The corpus gives {available:,} new tokens, not {wanted:,}. Ask for fewer, add text, or lower the minimum "
             f"frequency (now {self.corpus.options.minimum_frequency}).{guarded}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.tokens import ROLES
+from vocabx.tokenizer_tools.surfaces import check_control_token
 
 __all__ = ["TrainingOptions", "check_special_tokens"]
 
@@ -61,3 +62,4 @@ def check_special_tokens(special: Mapping[str, str]) -> None:
             raise UnknownNameError("role of a special token", role, ROLES)
         if not text or text.isspace():
             raise InputError(f"The special token of the role {role} has no text: write it as {role}=TEXT.")
+        check_control_token(text)

@@ -54,7 +54,7 @@ def main() -> None:
 
 @main.group()
 def tokenizer() -> None:
-    """Train, extend or audit a tokenizer alone."""
+    """Train, extend or audit a tokenizer alone; advise on sizes."""
 
 
 # In the order of a user's work, which is the order of the help text.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vocabx.cli.options import as_json_option, model_directory, print_report
+from vocabx.core.errors import InputError
 
 __all__ = ["tokenizer_audit"]
 
@@ -30,9 +31,13 @@ def tokenizer_audit(models: Sequence[str], texts: Sequence[str], text_field: str
     from vocabx.eval.audit import audit
     from vocabx.tokenizer_tools.read import read_tokenizer
 
-    labelled = {
-        label if path else Path(label).stem: path or label for label, _, path in (t.partition("=") for t in texts)
-    }
+    labelled: dict[str, str] = {}
+    for text in texts:
+        label, _, path = text.partition("=")
+        label, path = (label, path) if path else (Path(label).stem, label)
+        if label in labelled:
+            raise InputError(f"Two texts are called {label!r}: {labelled[label]} and {path}. Label them: LABEL=PATH.")
+        labelled[label] = path
     corpora = {label: Corpus.open([path], text_field).batches for label, path in labelled.items()}
     names = [Path(model).name if Path(model).exists() else model for model in models]
     if len(set(names)) < len(names):
