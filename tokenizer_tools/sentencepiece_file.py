@@ -33,7 +33,7 @@ def write_sentencepiece_file(
 
     A metaspace tokenizer gets one whether or not the base has one, a Unigram tokenizer where the base has one. A file
     that says something else than `tokenizer.json` is worse than none, so it is not written then, and the base's is
-    never copied.
+    never copied. Spaces around a probe are left off.
 
     Returns
     -------
@@ -43,6 +43,9 @@ def write_sentencepiece_file(
     own = next((base / name for name in NAMES if (base / name).is_file()), None)
     if segmenter.family is not Family.METASPACE and (own is None or segmenter.family is not Family.UNIGRAM):
         return None
+    # `tokenizers` swallows a space that a text begins with where it puts one there itself, and SentencePiece does not:
+    # that difference is the base's own.
+    probes = [probe.strip(" ") for probe in probes]
     try:
         model = build_model(segmenter, own.read_bytes() if own else None)
     except TokenizerError as error:

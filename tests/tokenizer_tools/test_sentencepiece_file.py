@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sentencepiece import SentencePieceProcessor
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from tests.tokenizer_tools.toys import byte_level, english, korean, metaspace, unigram, wordpiece
 from vocabx.tokenizer_tools import sentencepiece_file
@@ -14,7 +14,7 @@ from vocabx.tokenizer_tools.extend import extend_tokenizer
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.sentencepiece_file import write_sentencepiece_file
-from vocabx.tokenizer_tools.sentencepiece_model import build_model
+from vocabx.tokenizer_tools.sentencepiece_model import build_model, differing_lines
 
 
 @cache
@@ -32,6 +32,17 @@ def test_the_file_encodes_as_the_extended_tokenizer_does(tmp_path: Path) -> None
     assert (written.name, written.reason) == ("tokenizer.model", "tokenizer.model, equal on 100 texts")
     processor = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
     assert [processor.encode(line) for line in korean()] == extended().encode(korean())
+
+
+def test_a_space_that_only_one_of_them_swallows_is_left_off(tmp_path: Path) -> None:
+    backend = Tokenizer.from_str(metaspace().backend.to_str())
+    backend.normalizer = None
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    segmenter = FastSegmenter.from_backend(backend, metaspace().roles)
+    assert differing_lines(segmenter, build_model(segmenter), [" in"]) == [0]
+    written = write_sentencepiece_file(segmenter, tmp_path, tmp_path, [" in", " the "])
+    assert written is not None
+    assert written.name == "tokenizer.model"
 
 
 def test_the_file_keeps_the_name_and_settings_of_the_base_s(tmp_path: Path) -> None:
