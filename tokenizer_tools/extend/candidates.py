@@ -108,6 +108,24 @@ class Corpus:
         selection = Selection(tuple(pieces))
         return self.appender(selection), self.appender.ids(selection)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Characters without which text is lost: all that are missing, where there are no bytes to fall back to."""
+        return () if self.source.has_byte_fallback else self.characters
+
+    def select(self, candidates: Candidates, size: int, *, banned: Set[str] = frozenset()) -> Selection:
+        """Choose up to `size` pieces that are neither filtered nor banned."""
+        return select(
+            self.source.tokens,
+            self.source.family,
+            candidates.merges,
+            size=size,
+            longest=self.options.longest,
+            banned=banned | candidates.filtered.pieces,
+            loose=candidates.loose,
+            order=candidates.order,
+        )
+
     def rank(self, pieces: Sequence[str]) -> tuple[str, ...]:
         """Order pieces that are made of nothing: characters without which text is lost, then by what they save."""
         return rank_by_use(
@@ -117,7 +135,7 @@ class Corpus:
             frozenset(self.source.tokens.pieces),
             size=self.options.size or len(pieces),
             family=self.source.family,
-            required=() if self.source.has_byte_fallback else frozenset(self.characters),
+            required=frozenset(self.required),
         )
 
     def order(self, characters: Sequence[str], merges: Sequence[Merge], refused: Set[str]) -> tuple[str, ...]:
@@ -147,7 +165,7 @@ class LearnedCandidates:
     def __call__(self, count: int) -> Candidates:
         """Return about `count` candidates, or all where there are fewer."""
         corpus, family = self._corpus, self._corpus.source.family
-        required = 0 if corpus.source.has_byte_fallback else len(corpus.characters)
+        required = len(corpus.required)
         if corpus.options.size is not None and required > corpus.options.size:
             raise TokenizerError(
                 f"The alphabet alone takes {required:,} new tokens, because this {family.value} tokenizer loses every "

@@ -13,7 +13,7 @@ from vocabx.tokenizer_tools.extend.guard import SourceSample, find_fires, token_
 from vocabx.tokenizer_tools.extend.lesson import read_lesson
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.extend.search import SPARE
-from vocabx.tokenizer_tools.extend.selection import Selection, select
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.read import FastSegmenter
 
 __all__ = ["Growth", "GuardedSize", "learn_growth", "size_grid"]
@@ -99,7 +99,7 @@ class Growth:
 
     def selection(self, size: int) -> Selection:
         """Return the pieces of an extension by up to `size` tokens."""
-        return _select(self.corpus, self.candidates, size)
+        return self.corpus.select(self.candidates, size)
 
     def guard(self, size: int) -> GuardedSize:
         """Run the guard on one size, once: tokens that would take the place of dropped ones are not tried."""
@@ -159,25 +159,20 @@ def learn_growth(
 def _smallest(corpus: Corpus) -> int:
     """Return the least size that the candidates of a corpus are in order for."""
     ranked = 1 if corpus.source.family.has_merges else corpus.options.size or 1
-    return max(ranked, _required(corpus))
-
-
-def _required(corpus: Corpus) -> int:
-    """Count the characters without which text is lost."""
-    return 0 if corpus.source.has_byte_fallback else len(corpus.characters)
+    return max(ranked, len(corpus.required))
 
 
 def _learn(corpus: Corpus, progress: Callable[[str], None]) -> tuple[Corpus, Candidates, int]:
     """Return the corpus as it was learned from, the candidates, and how many tokens they give."""
     wanted, has_merges = corpus.options.size or 1, corpus.source.family.has_merges
-    required = _required(corpus)
+    required = len(corpus.required)
     # Ranking for the smallest size orders the pieces for all: what it drops last comes next.
     smallest = min(max(required, wanted // RANGE, 1), wanted)
     corpus = replace(corpus, options=replace(corpus.options, size=smallest))
     supply = LearnedCandidates(corpus, progress)
     candidates = supply(int(wanted * SPARE[has_merges]) + 64)
     while True:
-        given = len(_select(corpus, candidates, wanted).pieces)
+        given = len(corpus.select(candidates, wanted).pieces)
         if given == wanted or candidates.is_exhausted:
             break
         candidates = supply(2 * (len(candidates.loose) + len(candidates.merges)))
@@ -189,16 +184,3 @@ def _learn(corpus: Corpus, progress: Callable[[str], None]) -> tuple[Corpus, Can
     if not has_merges and required < smallest and given < min(NARROW * smallest, wanted):
         return _learn(replace(corpus, options=replace(corpus.options, size=given)), progress)
     return corpus, candidates, given
-
-
-def _select(corpus: Corpus, candidates: Candidates, size: int) -> Selection:
-    return select(
-        corpus.source.tokens,
-        corpus.source.family,
-        candidates.merges,
-        size=size,
-        longest=corpus.options.longest,
-        banned=candidates.filtered.pieces,
-        loose=candidates.loose,
-        order=candidates.order,
-    )

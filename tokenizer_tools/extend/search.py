@@ -18,7 +18,7 @@ from vocabx.tokenizer_tools.extend.filters import KNOWN_WORD, Filtered
 from vocabx.tokenizer_tools.extend.guard import Fires, SourceSample, find_fires, token_gain
 from vocabx.tokenizer_tools.extend.lesson import read_lesson
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
-from vocabx.tokenizer_tools.extend.selection import Selection, select
+from vocabx.tokenizer_tools.extend.selection import Selection
 from vocabx.tokenizer_tools.reachability import find_witnesses
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.surfaces import piece_to_surface
@@ -158,16 +158,7 @@ class _Search:
             candidates = self.supply(2 * everything)
 
     def _choose(self, candidates: Candidates, size: int) -> Selection:
-        return select(
-            self.corpus.source.tokens,
-            self.corpus.source.family,
-            candidates.merges,
-            size=size,
-            longest=self.corpus.options.longest,
-            banned=self.banned.keys() | candidates.filtered.pieces,
-            loose=candidates.loose,
-            order=candidates.order,
-        )
+        return self.corpus.select(candidates, size, banned=self.banned.keys())
 
     def _too_few(self, chosen: int, available: int, dropped: int, filtered: Filtered) -> TokenizerError:
         wanted = self.corpus.options.size or 1
@@ -182,10 +173,10 @@ class _Search:
                 "filter lets through. Ask for fewer, or leave the size out to take all."
             )
         taken = "".join(f" {count:,} were filtered: {rule}." for rule, count in filtered.counts.items())
-        guarded = taken + f" {dropped:,} were dropped with all built on them." if dropped else ""
+        guarded = f" {dropped:,} were dropped with all built on them." if dropped else ""
         return TokenizerError(
             f"The corpus gives {available:,} new tokens, not {wanted:,}. Ask for fewer, add text, or lower the minimum "
-            f"frequency (now {self.corpus.options.minimum_frequency}).{guarded}"
+            f"frequency (now {self.corpus.options.minimum_frequency}).{taken}{guarded}"
         )
 
     def _find_fires(

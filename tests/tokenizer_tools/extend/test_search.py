@@ -295,6 +295,12 @@ def test_a_control_token_that_is_there_already_is_refused() -> None:
         extend_tokenizer(byte_level(), [korean()], english(), ExtensionOptions(size=9, control_tokens=("<|end|>",)))
 
 
+def test_what_the_filter_took_is_named_where_too_few_are_left() -> None:
+    options = ExtensionOptions(size=9, minimum_frequency=2, exclude=".")
+    with pytest.raises(TokenizerError, match=r"gives 0 new tokens, not 9\. .* were filtered: matches \.\."):
+        extend_tokenizer(byte_level(), [korean()[:100]], english(), options)
+
+
 def test_progress_is_told_in_words() -> None:
     told: list[str] = []
     options = ExtensionOptions(size=20, minimum_frequency=2)
