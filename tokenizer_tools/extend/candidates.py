@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from vocabx.core.arrays import Ints
+import numpy as np
+from numpy.typing import NDArray
+
+from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import TokenizerError
 from vocabx.tokenizer_tools.extend.alphabet import missing_characters
 from vocabx.tokenizer_tools.extend.append import Appender
 from vocabx.tokenizer_tools.extend.filters import Filter, Filtered
-from vocabx.tokenizer_tools.extend.guard import count_uses
+from vocabx.tokenizer_tools.extend.guard import count_uses, token_gain
 from vocabx.tokenizer_tools.extend.merges import Merge, learn_merges
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.extend.ranking import order_by_formation, rank_by_use
@@ -125,6 +128,11 @@ class Corpus:
             loose=candidates.loose,
             order=candidates.order,
         )
+
+    def gain(self, extended: FastSegmenter, ids: Ints, word_ids: Ragged) -> NDArray[np.float64]:
+        """Count the source tokens that each new id saves on the words, which `extended` makes `word_ids` of."""
+        made_of = self.source.segment_surfaces(extended.tokens.select(ids)).lengths
+        return token_gain(np.maximum(made_of, 1), word_ids, self.encoded.words.counts, ids)
 
     def rank(self, pieces: Sequence[str]) -> tuple[str, ...]:
         """Order pieces that are made of nothing: characters without which text is lost, then by what they save."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from vocabx.core.errors import TokenizerError
 from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus, LearnedCandidates
-from vocabx.tokenizer_tools.extend.guard import SourceSample, find_fires, token_gain
+from vocabx.tokenizer_tools.extend.guard import SourceSample, find_fires
 from vocabx.tokenizer_tools.extend.lesson import read_lesson
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.extend.search import SPARE
@@ -108,9 +108,7 @@ class Growth:
         fires = find_fires(self.sample, extended, ids, selection, np.zeros(len(ids)))
         if fires is None:
             return GuardedSize(len(ids), self.limit, self.sample.size)
-        words = self.corpus.encoded.words
-        made_of = self.source.segment_surfaces(extended.tokens.select(ids)).lengths
-        gain = token_gain(np.maximum(made_of, 1), extended.encode_words(words.words), words.counts, ids)
+        gain = self.corpus.gain(extended, ids, extended.encode_words(self.corpus.encoded.words.words))
         kept = fires.keep(self.limit) if self.limit else np.zeros(len(fires.roots), np.bool_)
         survives = (fires.needs @ (~kept).astype(np.int64)) == 0
         return GuardedSize(

@@ -15,7 +15,7 @@ from vocabx.tokenizer_tools.extend.candidates import Candidates, Corpus, Learned
 from vocabx.tokenizer_tools.extend.donor import DonorCandidates
 from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.extend.filters import KNOWN_WORD, Filtered
-from vocabx.tokenizer_tools.extend.guard import Fires, SourceSample, find_fires, token_gain
+from vocabx.tokenizer_tools.extend.guard import Fires, SourceSample, find_fires
 from vocabx.tokenizer_tools.extend.lesson import read_lesson
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 from vocabx.tokenizer_tools.extend.selection import Selection
@@ -182,6 +182,5 @@ class _Search:
     def _find_fires(
         self, extended: FastSegmenter, selection: Selection, new_ids: Ints, word_ids: Ragged
     ) -> Fires | None:
-        made_of = self.corpus.source.segment_surfaces(extended.tokens.select(new_ids)).lengths
-        gain = token_gain(np.maximum(made_of, 1), word_ids, self.corpus.encoded.words.counts, new_ids)
+        gain = self.corpus.gain(extended, new_ids, word_ids)
         return find_fires(self.sample, extended, new_ids, selection, gain)
