@@ -14,8 +14,7 @@ from vocabx.aligners.fallback import mean_where_empty
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools, Ints, Ragged
 from vocabx.core.errors import UnknownNameError
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.transfer import Transfer
 
 __all__ = ["WEIGHTINGS", "Constituents"]
 
@@ -64,8 +63,9 @@ class Constituents:
         if self.weighting not in WEIGHTINGS:
             raise UnknownNameError("weighting", self.weighting, WEIGHTINGS)
 
-    def align(self, source: Segmenter, new: TokenTable, usable: Bools) -> Alignment:
-        """Return the weights of N new tokens over the S source tokens; evidence counts the pieces."""
+    def align(self, transfer: Transfer) -> Alignment:
+        """Return the weights of the N new tokens over the S source tokens; evidence counts the pieces."""
+        source, new, usable = transfer.source, transfer.new, transfer.usable
         pieces = _keep(source.segment_surfaces(new), usable)
         counts = pieces.lengths  # taken here, because the sparse matrix drops its zeros within `pieces.starts`
         left = np.arange(len(pieces.values)) - pieces.starts[:-1].repeat(counts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
-from vocabx.core.alignment import Alignment, Origin, mean_over
+from vocabx.core.alignment import Aligner, Alignment, Origin, mean_over
 from vocabx.core.arrays import Bools, Ints
+from vocabx.core.transfer import Transfer
 
-__all__ = ["mean_where_empty"]
+__all__ = ["Otherwise", "mean_where_empty"]
 
 
 def mean_where_empty(weights: csr_array, evidence: Ints, usable: Bools) -> Alignment:
@@ -34,3 +37,21 @@ def mean_where_empty(weights: csr_array, evidence: Ints, usable: Bools) -> Align
         origins=origins,
         evidence=np.where(origins == Origin.FALLBACK, 0, evidence),
     )
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """Ask one aligner, and a second one for the tokens that the first knows nothing of."""
+
+    first: Aligner
+    second: Aligner
+
+    def align(self, transfer: Transfer) -> Alignment:
+        """Return the first aligner's weights, and the second's, marked as a fallback, where it found none."""
+        alignment = self.first.align(transfer)
+        missing = np.flatnonzero(alignment.origins == Origin.FALLBACK)
+        if not len(missing):
+            return alignment
+        rest = self.second.align(transfer.with_new_ids(transfer.new_ids[missing]))
+        # A row of the second aligner stays a fallback, whatever evidence it rests on.
+        return replace(alignment.with_rows(missing, rest), origins=alignment.origins)

@@ -8,19 +8,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from vocabx.core.alignment import Aligner, Alignment, Origin
-from vocabx.core.arrays import Bools, Ints
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.transfer import Transfer
 
-__all__ = ["Overlap", "shared_ids"]
-
-
-def shared_ids(source: TokenTable, new: TokenTable, usable: Bools) -> Ints:
-    """Return for each new token the usable source id with the same bytes and word-initial flag, or -1; shape (N,)."""
-    known = source.id_of_surface
-    keys = zip(new.surfaces, new.word_initial.tolist(), strict=True)
-    ids = np.fromiter((known.get(key, -1) for key in keys), np.int64, len(new))
-    return np.where((ids >= 0) & usable[ids], ids, -1)
+__all__ = ["Overlap"]
 
 
 @dataclass(frozen=True)
@@ -29,21 +19,14 @@ class Overlap:
 
     otherwise: Aligner
 
-    def align(self, source: Segmenter, new: TokenTable, usable: Bools) -> Alignment:
+    def align(self, transfer: Transfer) -> Alignment:
         """Return one weight of 1 for a shared token, and the other aligner's weights for the rest."""
-        ids = shared_ids(source.tokens, new, usable)
-        rest = self.otherwise.align(source, new, usable)
-        copied = ids >= 0
-        keep = np.where(copied, 0.0, 1.0)
-        ones = csr_array((np.ones(int(copied.sum())), (np.flatnonzero(copied), ids[copied])), shape=rest.weights.shape)
-        others = csr_array(rest.weights.multiply(keep[:, None]))
-        others.eliminate_zeros()
-        shared = csr_array(rest.shared_weights.multiply(keep[:, None]))
-        shared.eliminate_zeros()
-        return Alignment.build(
-            others + ones,
-            shared=rest.shared,
-            shared_weights=shared,
-            origins=np.where(copied, Origin.COPIED, rest.origins),
-            evidence=np.where(copied, 1, rest.evidence),
+        ids = transfer.shared[transfer.new_ids]
+        copied = np.flatnonzero(ids >= 0)
+        ones, rows = np.ones(len(copied)), np.arange(len(copied))
+        copies = Alignment.build(
+            csr_array((ones, (rows, ids[copied])), shape=(len(copied), len(transfer.usable))),
+            origins=np.full(len(copied), Origin.COPIED),
+            evidence=np.ones(len(copied), np.int64),
         )
+        return self.otherwise.align(transfer).with_rows(copied, copies)

@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vocabx.core.arrays import Bools, Ragged
+from vocabx.core.arrays import Bools, Ints, Ragged
 from vocabx.core.errors import TokenizerError
 from vocabx.core.segmenter import Segmentation
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable, is_complete_utf8
@@ -76,6 +76,16 @@ class FastSegmenter:
         return _token_table(self.backend, self.definition, self.family, self.roles)
 
     @cached_property
+    def merges(self) -> Ints:
+        """Ids of the left part, the right part and their join, merge by merge, shape (M, 3); empty for no BPE."""
+        model = self.definition["model"]
+        if not model.get("merges"):
+            return np.empty((0, 3), np.int64)
+        ids, prefix = model["vocab"], model["continuing_subword_prefix"] or ""
+        pairs = model["merges"]
+        return np.array([(ids[a], ids[b], ids[a + b.removeprefix(prefix)]) for a, b in pairs], np.int64)
+
+    @cached_property
     def model(self) -> Tokenizer:
         """The model alone: no normaliser, no pre-tokenizer, no added tokens."""
         from tokenizers import Tokenizer
@@ -84,14 +94,16 @@ class FastSegmenter:
 
     def segment_lines(self, lines: Sequence[str]) -> Segmentation:
         """Encode lines through the whole pipeline, without special tokens around them."""
-        encodings = self.backend.encode_batch_fast(list(lines), add_special_tokens=False)
-        ids = Ragged.from_rows([encoding.ids for encoding in encodings])
-        return Segmentation(ids, tuple(piece_to_text_bytes("".join(self.words(line)), self.family) for line in lines))
+        given = tuple(lines)
+        return Segmentation(Ragged.from_rows(self.encode(given)), partial(self._texts, given))
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """Return the ids of each line, without special tokens around them."""
         encodings = self.backend.encode_batch_fast(list(lines), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def _texts(self, lines: Sequence[str]) -> list[bytes]:
+        return [piece_to_text_bytes("".join(self.words(line)), self.family) for line in lines]
 
     @cached_property
     def words(self) -> Callable[[str], list[str]]:

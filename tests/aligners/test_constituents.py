@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tests.strategies import table, words
 from tests.tokenizer_tools.toys import TOYS, byte_level, of_merges, wordpiece
+from tests.transfers import transfer
 from vocabx.aligners.constituents import WEIGHTINGS, Constituents
 from vocabx.core.alignment import Alignment, Origin
 from vocabx.core.arrays import Bools
@@ -80,7 +81,7 @@ def test_rows_are_weighted_means_of_the_pieces_of_the_bytes(
     usable[random.sample(range(len(usable)), 60)] = False
     surfaces = ["".join(text).encode() for text in texts]
     surfaces += [surface[: len(surface) // 2 + 1] for surface in surfaces]
-    alignment = Constituents(weighting).align(source, table(surfaces), usable)
+    alignment = Constituents(weighting).align(transfer(source, table(surfaces), usable))
     expected = np.array([oracle_row(source, surface, weighting, usable) for surface in surfaces])
     np.testing.assert_allclose(weights(alignment), expected, rtol=0, atol=1e-12)
     assert alignment.is_convex.all()
@@ -98,7 +99,7 @@ def test_rows_are_weighted_means_of_the_pieces_of_the_bytes(
 )
 def test_three_pieces_of_two_one_and_three_bytes_by_hand(weighting: str, expected: list[float]) -> None:
     source = of_merges(("a", "b"), ("e", "f"), ("d", "ef"))
-    alignment = Constituents(weighting).align(source, table([b"abcdef"]), all_text(source))
+    alignment = Constituents(weighting).align(transfer(source, table([b"abcdef"]), all_text(source)))
     ids = [token(source, piece) for piece in ("ab", "c", "def")]
     np.testing.assert_allclose(weights(alignment)[0, ids], np.array(expected) / sum(expected), atol=1e-12)
     assert alignment.evidence.tolist() == [3]
@@ -106,7 +107,7 @@ def test_three_pieces_of_two_one_and_three_bytes_by_hand(weighting: str, expecte
 
 def test_a_piece_that_occurs_twice_counts_twice() -> None:
     source = of_merges(("a", "b"))
-    alignment = Constituents().align(source, table([b"ababc"]), all_text(source))
+    alignment = Constituents().align(transfer(source, table([b"ababc"]), all_text(source)))
     assert dict(alignment.sources(0)) == pytest.approx({token(source, "ab"): 2 / 3, token(source, "c"): 1 / 3})
 
 
@@ -121,7 +122,7 @@ def test_the_pieces_spell_the_bytes_of_the_token(family: str) -> None:
     assert sum(is_spelt) >= len(new) / 2
     for row in np.flatnonzero(is_spelt).tolist():
         assert b"".join(source.tokens.surfaces[token] for token in pieces[row]) == new.surfaces[row]
-    assert Constituents().align(source, new, all_text(source)).is_convex.all()
+    assert Constituents().align(transfer(source, new, all_text(source))).is_convex.all()
 
 
 def test_the_spelling_of_a_token_is_not_fed_to_the_tokenizer_as_text() -> None:
@@ -129,13 +130,13 @@ def test_the_spelling_of_a_token_is_not_fed_to_the_tokenizer_as_text() -> None:
     new = table([text.encode()])
     mojibake = source.encode(["ĠìĤ¬ëŀĮ"])[0]
     right = source.encode([text])[0]
-    assert set(np.flatnonzero(weights(Constituents().align(source, new, all_text(source)))[0])) == set(right)
+    assert set(np.flatnonzero(weights(Constituents().align(transfer(source, new, all_text(source))))[0])) == set(right)
     assert set(mojibake) != set(right)
 
 
 def test_bytes_that_are_no_character_are_cut_into_bytes() -> None:
     source, part = byte_level(), "람".encode()[:2]
-    alignment = Constituents().align(source, table([part]), all_text(source))
+    alignment = Constituents().align(transfer(source, table([part]), all_text(source)))
     assert {source.tokens.surfaces[token] for token, _ in alignment.sources(0)} == {b"\xeb", b"\x9e"}
 
 
@@ -143,7 +144,7 @@ def test_unusable_pieces_are_left_out_and_the_rest_share_their_weight() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
     usable[token(source, "ab")] = False
-    alignment = Constituents("length").align(source, table([b"abcd"]), usable)
+    alignment = Constituents("length").align(transfer(source, table([b"abcd"]), usable))
     assert dict(alignment.sources(0)) == pytest.approx({token(source, piece): 0.5 for piece in "cd"})
     assert alignment.evidence.tolist() == [2]
 
@@ -152,7 +153,7 @@ def test_the_first_piece_is_the_first_usable_one() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
     usable[token(source, "ab")] = False
-    alignment = Constituents("first").align(source, table([b"abcd"]), usable)
+    alignment = Constituents("first").align(transfer(source, table([b"abcd"]), usable))
     assert alignment.sources(0) == [(token(source, "c"), 1.0)]
 
 
@@ -160,7 +161,7 @@ def test_a_token_without_a_usable_piece_gets_the_mean_and_no_evidence() -> None:
     source = of_merges(("a", "b"))
     usable = all_text(source)
     usable[token(source, "ab")] = False
-    alignment = Constituents().align(source, table([b"abab", b"cd"]), usable)
+    alignment = Constituents().align(transfer(source, table([b"abab", b"cd"]), usable))
     assert alignment.origins.tolist() == [Origin.FALLBACK, Origin.ALIGNED]
     assert alignment.evidence.tolist() == [0, 2]
     np.testing.assert_allclose(weights(alignment)[0], usable / usable.sum())
@@ -170,7 +171,7 @@ def test_a_token_without_a_usable_piece_gets_the_mean_and_no_evidence() -> None:
 
 def test_a_word_that_wordpiece_cannot_spell_gets_the_mean() -> None:
     source = wordpiece()
-    alignment = Constituents().align(source, table(["語".encode(), b"the"]), all_text(source))
+    alignment = Constituents().align(transfer(source, table(["語".encode(), b"the"]), all_text(source)))
     assert alignment.origins.tolist() == [Origin.FALLBACK, Origin.ALIGNED]
 
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tests.strategies import FLOAT_TYPES, table, words
 from tests.tokenizer_tools.toys import byte_level, metaspace, wordpiece
+from tests.transfers import transfer
 from vocabx.aligners.constituents import Constituents
-from vocabx.aligners.overlap import Overlap, shared_ids
+from vocabx.aligners.overlap import Overlap
 from vocabx.core.alignment import Origin
 from vocabx.core.tokens import TokenKind
 
@@ -22,7 +23,7 @@ def test_shared_tokens_are_copied_bit_for_bit_and_the_rest_is_the_other_aligners
     usable = source.tokens.is_text.copy()
     known = [source.tokens.surfaces[token] for token in (300, 301, 400)]
     new = table([*known, *(text.encode() for text in texts)])
-    alignment, rest = OVERLAP.align(source, new, usable), Constituents().align(source, new, usable)
+    alignment, rest = OVERLAP.align(transfer(source, new, usable)), Constituents().align(transfer(source, new, usable))
     rows = np.random.default_rng(0).normal(size=(len(usable), 4)).astype(dtype)
     rows[300] = -0.0
     made, others = alignment.apply(rows).astype(dtype), rest.apply(rows).astype(dtype)
@@ -41,15 +42,15 @@ def test_a_word_with_another_word_initial_flag_is_another_token() -> None:
     initial = source.backend.token_to_id("the")
     assert source.backend.token_to_id("##the") is None
     new = table([b"the", b"the"], word_initial=[True, False])
-    assert shared_ids(source.tokens, new, usable).tolist() == [initial, -1]
-    assert OVERLAP.align(source, new, usable).origins[0] == Origin.COPIED
-    assert OVERLAP.align(source, new, usable).origins[1] != Origin.COPIED
+    assert transfer(source, new, usable).shared.tolist() == [initial, -1]
+    assert OVERLAP.align(transfer(source, new, usable)).origins[0] == Origin.COPIED
+    assert OVERLAP.align(transfer(source, new, usable)).origins[1] != Origin.COPIED
 
 
 def test_tokens_are_shared_across_families_by_their_bytes() -> None:
     source, other = metaspace(), byte_level()
     usable = source.tokens.is_text.copy()
-    found = shared_ids(source.tokens, other.tokens, usable)
+    found = transfer(source, other.tokens, usable).shared
     token = other.backend.token_to_id("Ġthe")
     assert found[token] == source.backend.token_to_id("▁the")
 
@@ -59,8 +60,8 @@ def test_an_unusable_row_is_not_copied() -> None:
     usable = source.tokens.is_text.copy()
     usable[300] = False
     new = table([source.tokens.surfaces[300]])
-    assert shared_ids(source.tokens, new, usable).tolist() == [-1]
-    assert OVERLAP.align(source, new, usable).origins.tolist() == [Origin.FALLBACK]
+    assert transfer(source, new, usable).shared.tolist() == [-1]
+    assert OVERLAP.align(transfer(source, new, usable)).origins.tolist() == [Origin.FALLBACK]
 
 
 def test_text_does_not_get_the_row_of_a_special_token() -> None:
@@ -68,9 +69,9 @@ def test_text_does_not_get_the_row_of_a_special_token() -> None:
     assert source.tokens.kinds[source.roles["eos"]] == TokenKind.CONTROL
     new = table([b"<|end|>"])
     usable = np.ones(len(source.tokens), np.bool_)
-    assert shared_ids(source.tokens, new, usable).tolist() == [-1]
+    assert transfer(source, new, usable).shared.tolist() == [-1]
 
 
 def test_no_new_token_needs_no_evidence() -> None:
     source = byte_level()
-    assert len(OVERLAP.align(source, table([]), source.tokens.is_text)) == 0
+    assert len(OVERLAP.align(transfer(source, table([]), source.tokens.is_text))) == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -164,6 +165,58 @@ def test_building_adds_up_duplicates_and_leaves_the_argument_alone() -> None:
     alignment = Alignment.build(weights)
     assert alignment.sources(0) == [(0, 0.5), (1, 0.5)]
     assert weights.data.tolist() == [0.25, 0.25, 0.5]
+
+
+@st.composite
+def alignments_of_one_source(draw: st.DrawFn) -> tuple[Alignment, NDArray[np.int64], Alignment]:
+    """Two alignments over the same source tokens, and distinct rows of the first for those of the second."""
+    one = draw(alignments().filter(len))
+    other = draw(alignments().filter(lambda each: len(each) <= len(one)))
+    sources = max(one.weights.shape[1], other.weights.shape[1])
+    rows = draw(st.permutations(range(len(one))))[: len(other)]
+    return widened(one, sources), np.array(rows, np.int64), widened(other, sources)
+
+
+def widened(alignment: Alignment, sources: int) -> Alignment:
+    """Add source tokens that no row rests on."""
+    weights, shared = (
+        csr_array((part.data, part.indices, part.indptr), shape=(part.shape[0], sources))
+        for part in (alignment.weights, alignment.shared)
+    )
+    return replace(alignment, weights=weights, shared=shared)
+
+
+@given(alignments_of_one_source())
+def test_rows_of_another_alignment_take_the_place_of_some(pair: tuple[Alignment, NDArray[np.int64], Alignment]) -> None:
+    one, rows, other = pair
+    joined = one.with_rows(rows, other)
+    for of_rows in (dense, lambda each: each.origins, lambda each: each.evidence, lambda each: each.is_convex):
+        expected = np.array(of_rows(one))
+        expected[rows] = of_rows(other)
+        np.testing.assert_array_equal(of_rows(joined), expected)
+
+
+@given(alignments_of_one_source())
+def test_taking_rows_over_changes_neither_alignment(pair: tuple[Alignment, NDArray[np.int64], Alignment]) -> None:
+    one, rows, other = pair
+    before = [dense(each).tobytes() + each.origins.tobytes() for each in (one, other)]
+    one.with_rows(rows, other)
+    assert [dense(each).tobytes() + each.origins.tobytes() for each in (one, other)] == before
+
+
+def test_a_copied_row_that_is_taken_over_keeps_every_bit() -> None:
+    mean = Alignment.build(sparse([[0.5, 0.5], [0.5, 0.5]]))
+    copy = Alignment.build(sparse([[0.0, 1.0]]), origins=np.array([Origin.COPIED], np.int8))
+    rows = mean.with_rows(np.array([0]), copy).apply(np.array([[1.0], [-0.0]], np.float32))
+    assert np.signbit(rows[0])
+    assert rows[1] == 0.5
+
+
+@pytest.mark.parametrize("rows", [[], [0, 1]])
+def test_every_row_that_is_taken_over_has_a_place(rows: list[int]) -> None:
+    alignment = Alignment.build(csr_array(np.eye(2)))
+    with pytest.raises(InputError, match="rows: expected shape"):
+        alignment.with_rows(np.array(rows, np.int64), Alignment.build(sparse([[1.0, 0.0]])))
 
 
 def test_sources_are_heaviest_first_and_shared_weight_is_apart() -> None:

@@ -2,17 +2,47 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from inspect import Parameter
+from typing import Any
 
 import pytest
 
 from vocabx.core import registry as module
 from vocabx.core.errors import InputError, UnknownNameError
-from vocabx.core.registry import Entry, Registry
+from vocabx.core.registry import Entry, Registry, make_together, parameters_of
 
 FRACTION = Entry("fractions:Fraction", "A fraction.", options={"numerator": 3, "denominator": 4})
 PLUGIN = Entry("decimal:Decimal", "From elsewhere.")
 NOT_AN_ENTRY = "a string"
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A thing with an option of every type."""
+
+    name: str
+    width: int = 3
+    share: float = 0.5
+    is_round: bool = False
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A thing that has one option in common with the other."""
+
+    width: int = 4
+    wood: str = "oak"
+
+
+def together(name: str, **options: Any) -> list[Any]:
+    """A factory that hands its options on."""
+    return [Lens(name), *make_together([Frame], options)]
+
+
+LENS = Entry(f"{__name__}:Lens", "A lens.", {"name": "reading"})
 
 
 @pytest.fixture
@@ -74,3 +104,70 @@ def test_a_class_is_imported_only_when_it_is_asked_for() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_an_option_takes_the_place_of_the_rows_own() -> None:
+    assert LENS.load() == Lens("reading")
+    assert LENS.load(name="far", width=7, is_round=True) == Lens("far", 7, is_round=True)
+
+
+def test_the_parameters_are_the_rows_options_and_the_defaults() -> None:
+    expected = {"name": "reading", "width": 3, "share": 0.5, "is_round": False, "colour": None}
+    assert LENS.parameters == expected
+    assert parameters_of(Lens) == expected | {"name": Parameter.empty}
+    assert parameters_of(together) == {"name": Parameter.empty}
+
+
+def test_an_unknown_option_suggests_the_nearest_and_lists_all() -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"no option called 'widht'\. Did you mean 'width'\? Known: .*colour.*width"
+    ):
+        LENS.load(widht=7)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"width": 2.5}, "width is a whole number, got 2.5"),
+        ({"width": "7"}, "width is a whole number, got '7'"),
+        ({"width": True}, "width is a whole number, got True"),
+        ({"share": "half"}, "share is a number, got 'half'"),
+        ({"share": True}, "share is a number, got True"),
+        ({"is_round": 1}, "is_round is yes or no, got 1"),
+        ({"name": 3}, "name is a name, got 3"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(option: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LENS.load(**option)
+
+
+def test_a_whole_number_will_do_for_a_number_and_anything_for_what_has_no_default() -> None:
+    assert LENS.load(share=1).share == 1
+    assert LENS.load(colour="red").colour == "red"
+    assert Entry(f"{__name__}:Lens", "").load(name=3).name == 3
+
+
+def test_things_that_are_made_together_take_the_options_that_they_know() -> None:
+    lens, frame = make_together([Lens, Frame], {"name": "far", "width": 7, "wood": "elm"})
+    assert lens == Lens("far", 7)
+    assert frame == Frame(7, "elm")
+    assert make_together([Frame], {}) == [Frame()]
+
+
+def test_an_option_that_none_of_several_things_knows_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"no option called 'wod'\. Did you mean 'wood'\?"):
+        make_together([Lens, Frame], {"name": "far", "wod": "elm"})
+
+
+def test_a_value_of_another_type_is_refused_whichever_thing_takes_it() -> None:
+    for option in ({"wood": 3}, {"share": "half"}, {"width": 2.5}):
+        with pytest.raises(InputError, match="The option"):
+            make_together([Lens, Frame], {"name": "far"} | option)
+
+
+def test_a_factory_that_takes_any_option_checks_them_itself() -> None:
+    entry = Entry(f"{__name__}:together", "", {"name": "far", "wood": "elm"})
+    assert entry.load(width=9) == [Lens("far"), Frame(9, "elm")]
+    with pytest.raises(UnknownNameError, match="no option called 'widht'"):
+        entry.load(widht=9)

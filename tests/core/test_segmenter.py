@@ -17,6 +17,6 @@ TOKENS = table([b"", b"a", b"bb", "한".encode()])
 @example([[], []])
 @example([[], [1], []])
 def test_byte_ends_add_up_surfaces_within_each_line(rows: list[list[int]]) -> None:
-    segmentation = Segmentation(Ragged.from_rows(rows), ())
+    segmentation = Segmentation(Ragged.from_rows(rows), tuple)
     expected = [end for row in rows for end in accumulate(len(TOKENS.surfaces[token]) for token in row)]
     assert segmentation.byte_ends(TOKENS).tolist() == expected

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vocabx.core.arrays import Ragged
+import numpy as np
+
+from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.segmenter import Segmentation
 from vocabx.core.tokens import TokenTable
 
@@ -24,10 +26,15 @@ class LongestMatch:
     tokens: TokenTable
     prefix: str = ""
 
+    @property
+    def merges(self) -> Ints:
+        """None."""
+        return np.empty((0, 3), np.int64)
+
     def segment_lines(self, lines: Sequence[str]) -> Segmentation:
         """Encode each line after the prefix."""
         texts = tuple((self.prefix + line).encode() for line in lines)
-        return Segmentation(Ragged.from_rows([self.ids(text) for text in texts]), texts)
+        return Segmentation(Ragged.from_rows([self.ids(text) for text in texts]), lambda: texts)
 
     def segment_surfaces(self, tokens: TokenTable) -> Ragged:
         """Encode surfaces."""
@@ -56,11 +63,16 @@ class WordPiece:
 
     tokens: TokenTable
 
+    @property
+    def merges(self) -> Ints:
+        """None."""
+        return np.empty((0, 3), np.int64)
+
     def segment_lines(self, lines: Sequence[str]) -> Segmentation:
         """Encode the words of each line."""
         texts = [line.lower() for line in lines]
         ids = [[id_ for word in text.split() for id_ in self.ids(word.encode())] for text in texts]
-        return Segmentation(Ragged.from_rows(ids), tuple(text.encode() for text in texts))
+        return Segmentation(Ragged.from_rows(ids), lambda: [text.encode() for text in texts])
 
     def segment_surfaces(self, tokens: TokenTable) -> Ragged:
         """Encode surfaces."""

@@ -309,3 +309,25 @@ def test_a_scored_token_that_stands_twice_is_refused() -> None:
     segmenter = broken(unigram(), lambda model: model["vocab"].append(model["vocab"][9]))
     with pytest.raises(TokenizerError, match=r"gives the token '.+' more than one id"):
         _ = segmenter.tokens
+
+
+@pytest.mark.parametrize("written", [[["a", "b"], ["ab", "c"]], ["a b", "ab c"]], ids=["pairs", "strings"])
+def test_merges_are_ids_of_both_parts_and_their_join_in_order(written: list[Any]) -> None:
+    vocabulary = {"c": 0, "abc": 1, "a": 2, "ab": 3, "b": 4}
+    definition = json.loads(Tokenizer(models.BPE(vocabulary, [])).to_str())
+    definition["model"]["merges"] = written
+    segmenter = FastSegmenter.from_backend(Tokenizer.from_str(json.dumps(definition)))
+    assert segmenter.merges.tolist() == [[2, 4, 3], [3, 0, 1]]
+
+
+def test_a_part_inside_a_word_is_joined_without_its_prefix() -> None:
+    model = models.BPE({"a": 0, "##b": 1, "ab": 2}, [("a", "##b")], continuing_subword_prefix="##")
+    assert FastSegmenter.from_backend(Tokenizer(model)).merges.tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_merges_join_the_bytes_of_their_parts_and_other_models_have_none(name: str) -> None:
+    segmenter = TOYS[name]()
+    surfaces = segmenter.tokens.surfaces
+    assert all(surfaces[left] + surfaces[right] == surfaces[joined] for left, right, joined in segmenter.merges)
+    assert bool(len(segmenter.merges)) == (segmenter.family in (Family.BYTE_LEVEL, Family.METASPACE))

@@ -13,12 +13,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import block_diag, csr_array, vstack
 
 from vocabx.core.arrays import Bools, Floats, Ints, Matrix, check_shape, row_blocks
 from vocabx.core.errors import InputError
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.transfer import Transfer
 
 __all__ = ["Aligner", "Alignment", "Origin", "mean_over"]
 
@@ -130,6 +129,26 @@ class Alignment:
         squares = np.asarray(own + 2 * crossed + common, dtype=np.float64)
         return np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
 
+    def with_rows(self, rows: Ints, other: Alignment) -> Alignment:
+        """Return a copy in which row ``rows[i]`` is row i of `other`.
+
+        >>> mean = Alignment.build(csr_array([[0.5, 0.5], [0.5, 0.5]]))
+        >>> copy = Alignment.build(csr_array([[0.0, 1.0]]), evidence=np.ones(1, np.int64))
+        >>> mean.with_rows(np.array([1]), copy).weights.toarray().tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
+        """
+        check_shape("rows", rows, len(other))
+        order = np.arange(len(self))
+        order[rows] = len(self) + np.arange(len(rows))
+        parts = (self, other)
+        return Alignment(
+            weights=csr_array(vstack([part.weights for part in parts], format="csr")[order]),
+            shared=csr_array(vstack([part.shared for part in parts], format="csr")),
+            shared_weights=csr_array(block_diag([part.shared_weights for part in parts], format="csr"))[order],
+            origins=np.concatenate([part.origins for part in parts])[order],
+            evidence=np.concatenate([part.evidence for part in parts])[order],
+        )
+
     def sources(self, row: int) -> list[tuple[int, float]]:
         """Return (source id, weight) of one row's own weights, heaviest first."""
         begin, end = self.weights.indptr[row], self.weights.indptr[row + 1]
@@ -219,5 +238,5 @@ class Alignment:
 class Aligner(Protocol):
     """Relates new tokens to source tokens."""
 
-    def align(self, source: Segmenter, new: TokenTable, usable: Bools) -> Alignment:
-        """Return the weights of N new tokens over the S source tokens, using only `usable` source rows."""
+    def align(self, transfer: Transfer) -> Alignment:
+        """Return the weights of the N new tokens over the S source tokens, using only usable source rows."""

@@ -15,11 +15,14 @@ from pathlib import Path
 
 from vocabx.core.errors import CorpusError
 
-__all__ = ["SUFFIXES", "Corpus"]
+__all__ = ["SUFFIXES", "Corpus", "Texts", "open_texts"]
 
 SUFFIXES = (".txt", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".zst")
 PARQUET_ROWS = 4096
+
+Texts = str | Path | Sequence[str | Path]
+"""A file, directory or glob pattern, or several."""
 
 
 def _kind(path: Path) -> tuple[str, str]:
@@ -186,3 +189,8 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def open_texts(texts: Texts, text_field: str) -> Corpus:
+    """Resolve files, directories or patterns; raise `CorpusError` when one of them is missing."""
+    return Corpus.open([texts] if isinstance(texts, str | Path) else list(texts), text_field)

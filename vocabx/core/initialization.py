@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from vocabx.core.arrays import Bools, Floats, Matrix
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Floats, Matrix
+from vocabx.core.transfer import Transfer
 
 __all__ = ["Initialization", "Initializer", "RowRule"]
 
@@ -37,13 +37,18 @@ class Initialization:
         """Use one rule for all three."""
         return cls(rule, rule, rule)
 
+    @property
+    def is_convex(self) -> bool:
+        """Whether every row of every matrix is a convex combination of source rows."""
+        rules = (self.input, self.head, self.bias)
+        return all(isinstance(rule, Alignment) and bool(rule.is_convex.all()) for rule in rules)
+
 
 class Initializer(Protocol):
     """A method: how N new tokens get their rows."""
 
-    def initialize(self, source: Segmenter, new: TokenTable, usable: Bools, seed: int) -> Initialization:
-        """Return the rules for the rows of `new`.
+    def initialize(self, transfer: Transfer) -> Initialization:
+        """Return the rules for the rows of the new tokens.
 
-        `usable` (S,) marks source rows that may take part: text tokens whose rows are trained. The seed fixes
-        every draw; the same arguments give the same rows to the bit.
+        The transfer's seed fixes every draw; the same transfer gives the same rows to the bit.
         """

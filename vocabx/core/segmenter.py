@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from vocabx.core.tokens import TokenTable
 __all__ = ["Segmentation", "Segmenter"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segmentation:
     """A batch of lines as ids.
 
@@ -22,14 +23,21 @@ class Segmentation:
     ----------
     ids : Ragged
         Token ids per line, no special tokens added.
-    texts : tuple of bytes
-        What was segmented: each line after the tokenizer's normaliser and markers. The surfaces of a line's ids,
-        joined, equal it (up to white space for WordPiece), unless the vocabulary cannot spell the line or a special
-        token stands in it.
+    spell : callable
+        Gives `texts`. It is called when they are asked for, because they take as long to make as the ids.
     """
 
     ids: Ragged
-    texts: tuple[bytes, ...]
+    spell: Callable[[], Sequence[bytes]] = field(repr=False, compare=False)
+
+    @cached_property
+    def texts(self) -> tuple[bytes, ...]:
+        """What was segmented: each line after the tokenizer's normaliser and markers.
+
+        The surfaces of a line's ids, joined, equal it (up to white space for WordPiece), unless the vocabulary cannot
+        spell the line or a special token stands in it.
+        """
+        return tuple(self.spell())
 
     def byte_ends(self, tokens: TokenTable) -> Ints:
         """End of every token within its line in bytes, shape (tokens of all lines,)."""
@@ -43,6 +51,13 @@ class Segmenter(Protocol):
     @property
     def tokens(self) -> TokenTable:
         """The table of its ids."""
+
+    @property
+    def merges(self) -> Ints:
+        """Ids of the left part, the right part and their join, merge by merge in order, shape (M, 3).
+
+        Empty where the model is not made of merges.
+        """
 
     def segment_lines(self, lines: Sequence[str]) -> Segmentation:
         """Encode lines of text through the whole pipeline, without special tokens."""
