@@ -9,11 +9,13 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LINKED", "ROOT", "Import", "imports", "modules", "package_folders", "read_setup"]
+__all__ = ["LINKED", "ROOT", "WRITTEN_BESIDE_MODELS", "Import", "imports", "modules", "package_folders", "read_setup"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LINKED = ("aligners", "eval", "tokenizer_tools")
 """Folders of the repository that are sub-packages of vocabx."""
+WRITTEN_BESIDE_MODELS = {"vocabx.factorization.modeling_factorized"}
+"""Modules that are copied beside a model for those who open it, who have torch: all their imports are at the top."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from types import ModuleType
 import pytest
 
 import vocabx
+from tests.source_tree import WRITTEN_BESIDE_MODELS
 
 EXTRAS = {"accelerate", "datasets", "datatrove", "lm_eval", "matplotlib", "peft", "ray", "torch"}
 
 MODULES = ["vocabx", *(found.name for found in pkgutil.walk_packages(vocabx.__path__, "vocabx."))]
-MODULES = [name for name in MODULES if not name.endswith("__main__")]
+MODULES = [name for name in MODULES if not name.endswith("__main__") and name not in WRITTEN_BESIDE_MODELS]
 
 
 def import_or_skip(name: str) -> ModuleType:

@@ -71,6 +71,11 @@ class Manifest:
     new_tokens: Sequence[NewToken]
     corpus: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    method_options: Mapping[str, Any] = field(default_factory=dict)
+    materials: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    factorization: Mapping[str, Any] = field(default_factory=dict)
+    """Rank, form and what is kept, where the embeddings were factorised: then no row is the base's to the bit."""
 
     def with_rows(self, rows: Mapping[str, str]) -> Manifest:
         """Return a copy that names where the weights of each matrix's rows are kept."""
@@ -85,6 +90,8 @@ class Manifest:
             "command": self.command,
             "base": self.base,
             "method": self.method,
+            "method_options": self.method_options,
+            "materials": self.materials,
             "convex": self.convex,
             "seed": self.seed,
             "plan": plan,
@@ -92,6 +99,8 @@ class Manifest:
             "corpus": self.corpus,
             "rows": self.rows,
             "versions": self.versions,
+            "diagnostics": self.diagnostics,
+            **({"factorization": self.factorization} if self.factorization else {}),
         }
         head = json.dumps(content, ensure_ascii=False, indent=2).removesuffix("\n}")
         text = ",\n".join([head, _lines("runs", runs), _lines("new_tokens", map(_compact, self.new_tokens))]) + "\n}\n"

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +14,15 @@ import numpy as np
 
 from vocabx.checkpoint import Checkpoint, bytes_to_write, staged_directory, write_checkpoint
 from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG
+from vocabx.checkpoint.recoding import Recoding
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import OutputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.tokens import TokenTable
+from vocabx.factorization import MODEL, Factorization, Factorized, factorize
+from vocabx.factorization.recoded import write_model_code
 from vocabx.manifest import FILE_NAME, Manifest, save_alignments
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
@@ -105,25 +109,46 @@ def base_name(model: str | Path) -> str:
 
 
 def write_model(
-    decision: Decision, checkpoint: Checkpoint, out: Path, stages: Stages, style: TokenizerStyle | None = None
+    decision: Decision,
+    checkpoint: Checkpoint,
+    out: Path,
+    stages: Stages,
+    style: TokenizerStyle | None = None,
+    factorization: Factorization | None = None,
 ) -> None:
-    """Write model, tokenizer and manifest into an existing directory, and open it as its users will."""
+    """Write model, tokenizer and manifest into an existing directory, and open it as its users will.
+
+    With a `factorization` every row, old and new, is written as its factors or as their product.
+    """
+    factorized = _factorize(checkpoint, factorization, decision.plan, stages) if factorization else None
+    recoding = factorized.recoding if factorized else Recoding()
     with stages("checkpoint"):
         _carry(checkpoint.directory, out)
         write_tokenizer(decision.segmenter, checkpoint.directory, out, style)
         rows = save_alignments(decision.initialization, out)
-        decision.manifest.with_rows(rows).save(out)
+        manifest = replace(decision.manifest.with_rows(rows), factorization=factorized.record if factorized else {})
+        manifest.save(out)
+        if factorization and factorization.form == MODEL:
+            write_model_code(out)
         write_checkpoint(
             checkpoint,
             decision.plan,
             decision.initialization,
             out,
             padding=decision.padding,
-            progress=stages.counter(bytes_to_write(checkpoint, decision.plan)),
+            recoding=recoding,
+            progress=stages.counter(bytes_to_write(checkpoint, decision.plan, recoding)),
         )
     with stages("reopening"):
         check_reopened(out, decision.segmenter, decision.probes())
         write_sentencepiece(decision.segmenter, checkpoint.directory, out, decision.probes(), stages)
+
+
+def _factorize(checkpoint: Checkpoint, factorization: Factorization, plan: Plan, stages: Stages) -> Factorized:
+    with stages("factorization"):
+        factorized = factorize(checkpoint, factorization, plan.tokens_before)
+    stages.notes["factorized"] = factorized.note
+    return factorized
 
 
 def write_sentencepiece(segmenter: FastSegmenter, base: Path, out: Path, probes: Sequence[str], stages: Stages) -> None:

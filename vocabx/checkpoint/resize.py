@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vocabx.checkpoint.read import Checkpoint, StoredTensor
+from vocabx.checkpoint.recoding import RowMap
 from vocabx.checkpoint.safetensors_file import TensorEntry
 from vocabx.core.arrays import ROWS_PER_BLOCK, Floats, Ints, Matrix
 from vocabx.core.errors import CheckpointError, InputError
@@ -27,7 +28,8 @@ LONG_RUN = ROWS_PER_BLOCK
 class Resize:
     """What becomes of one tensor: rows of `source` that are kept, rows made from them by `rule`, and padding.
 
-    `source` is the tensor itself, or the input embedding for a head that duplicates it.
+    `source` is the tensor itself, or the input embedding for a head that duplicates it. With `row_map`, all of these
+    rows are written as the map gives them, and none is copied.
     """
 
     name: str
@@ -35,22 +37,29 @@ class Resize:
     plan: Plan
     rule: RowRule
     padding: RowRule | None
+    row_map: RowMap | None = None
+
+    @property
+    def row_size(self) -> int:
+        """Number of bytes of a resized row."""
+        return self.entry_at(0).row_size
 
     @property
     def size(self) -> int:
         """Number of bytes of the resized tensor."""
-        return self.plan.rows_after * self.source.entry.row_size
+        return self.plan.rows_after * self.row_size
 
     @property
     def long_runs(self) -> list[Run]:
         """Stretches of kept rows to be copied from file to file."""
-        return [run for run in self.plan.runs if run.size >= LONG_RUN]
+        return [] if self.row_map else [run for run in self.plan.runs if run.size >= LONG_RUN]
 
     def entry_at(self, begin: int) -> TensorEntry:
         """Return the header entry of the resized tensor, its bytes starting at `begin`."""
         source = self.source.entry
-        shape = (self.plan.rows_after, *source.shape[1:])
-        return replace(source, name=self.name, shape=shape, begin=begin, end=begin + self.size)
+        width = (self.row_map.columns,) if self.row_map else source.shape[1:]
+        resized = replace(source, name=self.name, shape=(self.plan.rows_after, *width), begin=begin)
+        return replace(resized, end=begin + self.plan.rows_after * resized.row_size)
 
     def other_rows(self) -> Iterator[tuple[int, Matrix]]:
         """Yield what lies between the long runs, as (first row, block of shape (B, D) and the stored type).
@@ -68,16 +77,33 @@ class Resize:
         yield from self._padding_rows(source)
 
     def _block(self, source: Matrix, origins: Ints, made: _Rows) -> Matrix:
-        block = np.empty((len(origins), source.shape[1]), source.dtype)
+        width = self.row_map.columns if self.row_map else source.shape[1]
+        block = np.empty((len(origins), width), source.dtype)
         is_new = origins == NEW
-        # As bytes, so that no type, not even one with several zeros or NaNs, changes a bit.
-        block.view(np.uint8)[~is_new] = source.view(np.uint8)[origins[~is_new]]
+        if self.row_map:
+            block[~is_new] = self._mapped(source[origins[~is_new]], self.row_map)
+        else:
+            # As bytes, so that no type, not even one with several zeros or NaNs, changes a bit.
+            block.view(np.uint8)[~is_new] = source.view(np.uint8)[origins[~is_new]]
         rows = made.take(int(is_new.sum()))
         if sum(map(len, rows)) < is_new.sum():
             raise self._wrong_number(made.taken)
         if rows:
             block[is_new] = np.concatenate(rows)
         return block
+
+    def _mapped(self, rows: Matrix, row_map: RowMap) -> Matrix:
+        """Map kept rows; one that was not finite is NaN, so that it stays as visibly broken as it was."""
+        mapped = row_map(np.asarray(rows, np.float32))
+        mapped[~np.isfinite(rows.astype(np.float32)).all(axis=1)] = np.nan
+        with np.errstate(over="ignore"):
+            stored = mapped.astype(rows.dtype)
+        if np.isinf(stored).any():
+            raise CheckpointError(
+                f"A row of {self.name} is not finite when factorised and stored as {self.source.entry.dtype}. Use a "
+                "base in a wider type."
+            )
+        return stored
 
     def _made_rows(self, source: Matrix) -> Iterator[Matrix]:
         return (self._stored(block, source) for block in (self.rule.blocks(source) if self.plan.new else ()))
@@ -100,7 +126,7 @@ class Resize:
         if block.shape[1:] != source.shape[1:]:
             raise InputError(f"{self.name}: expected new rows of shape (B, {source.shape[1]}), got {block.shape}.")
         with np.errstate(over="ignore"):
-            stored = np.ascontiguousarray(block, dtype=source.dtype)
+            stored = np.ascontiguousarray(self.row_map(block) if self.row_map else block, dtype=source.dtype)
         if not np.isfinite(stored).all():
             raise CheckpointError(
                 f"A new row of {self.name} is not finite when stored as {self.source.entry.dtype} (the largest value "
@@ -155,7 +181,11 @@ def check_plan(checkpoint: Checkpoint, plan: Plan, padding: RowRule | None) -> N
 
 
 def plan_resizes(
-    checkpoint: Checkpoint, plan: Plan, initialization: Initialization, padding: RowRule | None
+    checkpoint: Checkpoint,
+    plan: Plan,
+    initialization: Initialization,
+    padding: RowRule | None,
+    maps: Mapping[str, RowMap],
 ) -> Mapping[str, Resize]:
     """Return what becomes of every tensor that has one row per token, by name."""
     rules = {checkpoint.input: initialization.input, **dict.fromkeys(checkpoint.biases, initialization.bias)}
@@ -164,5 +194,6 @@ def plan_resizes(
         rules[checkpoint.head] = initialization.input if checkpoint.tied else initialization.head
         sources[checkpoint.head] = checkpoint.input if checkpoint.tied else checkpoint.head
     return {
-        name: Resize(name, checkpoint.tensors[source], plan, rules[name], padding) for name, source in sources.items()
+        name: Resize(name, checkpoint.tensors[source], plan, rules[name], padding, maps.get(name))
+        for name, source in sources.items()
     }

@@ -14,8 +14,11 @@ from vocabx.checkpoint.resize import LONG_RUN
 from vocabx.checkpoint.token_ids import MovedIds, id_settings
 from vocabx.core.arrays import ROWS_PER_BLOCK, Ints, Matrix
 from vocabx.core.plan import Plan
+from vocabx.factorization import MODEL
+from vocabx.factorization.recoded import model_settings, primitives_name, source_matrices
 from vocabx.verification.finding import Outcome, judge, passed
 from vocabx.verification.subject import Subject
+from vocabx.verification.vocabulary_rows import VocabularyRows
 
 __all__ = ["check_old_rows", "check_other_tensors", "differing_units"]
 
@@ -44,20 +47,47 @@ def differing_units(
 
 
 def check_old_rows(subject: Subject) -> Outcome:
-    """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin."""
+    """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin.
+
+    Rows that were factorised are compared with the base's, factorised again, within the rounding of what is stored.
+    """
     own, base = subject.checkpoint, _base(subject)
+    factored = {tensor.name: tensor for tensor in _factored(subject)}
     offenders, sizes = list[str](), list[str]()
     for name in base.resized:
         found = own.tensors.get(name)
-        if found is None or not _is_alike(found, base.tensors[name]):
+        if found is None or not _is_alike(found, base.tensors[name], has_width=name not in factored):
             offenders.append(f"{name} is not there, or of another type or width")
             continue
-        rows = sorted(_differing_rows(found, base.tensors[name], subject.plan))
+        if name in factored:
+            rows = list(_unfactored_rows(factored[name]))
+        else:
+            rows = sorted(_differing_rows(found, base.tensors[name], subject.plan))
         offenders += [f"{name}, row {subject.show(row)}" for row in rows]
         sizes.append(f"{name}: {subject.plan.kept - len(rows):,} of {subject.plan.kept:,}")
     if offenders and subject.after_training:
-        return passed(f"training changed old rows, which is as it may be; the same are {'; '.join(sizes)}")
-    return judge(offenders, f"the same are {'; '.join(sizes)}")
+        return passed(f"training changed old rows, which is as it may be; unchanged are {'; '.join(sizes)}")
+    return judge(offenders, f"{_manner(subject)} are {'; '.join(sizes)}")
+
+
+def _manner(subject: Subject) -> str:
+    rank = subject.manifest.factorization.get("rank")
+    return "bit-identical" if rank is None else f"the same, but for the factorisation to {rank} primitives,"
+
+
+def _factored(subject: Subject) -> list[VocabularyRows]:
+    if not subject.manifest.factorization:
+        return []
+    return [tensor for tensor in subject.vocabulary_rows if tensor.role != "bias"]
+
+
+def _unfactored_rows(tensor: VocabularyRows) -> Iterator[int]:
+    """Yield the kept ids whose row is not what the base's stands for when it is factorised."""
+    ids = tensor.plan.kept_ids
+    for start in range(0, len(ids), ROWS_PER_BLOCK):
+        block = ids[start : start + ROWS_PER_BLOCK]
+        source = np.asarray(tensor.source[tensor.plan.origins[block]], np.float32)
+        yield from block[~tensor.reading.agrees(np.asarray(tensor.matrix[block]), source)].tolist()
 
 
 def _differing_rows(own: StoredTensor, base: StoredTensor, plan: Plan) -> Iterator[int]:
@@ -86,18 +116,19 @@ def _base(subject: Subject) -> Checkpoint:
     return subject.base_checkpoint
 
 
-def _is_alike(own: StoredTensor, base: StoredTensor) -> bool:
-    return own.entry.dtype == base.entry.dtype and own.entry.shape[1:] == base.entry.shape[1:]
+def _is_alike(own: StoredTensor, base: StoredTensor, has_width: bool) -> bool:
+    return own.entry.dtype == base.entry.dtype and (not has_width or own.entry.shape[1:] == base.entry.shape[1:])
 
 
 def check_other_tensors(subject: Subject) -> Outcome:
     """Compare the raw bytes of every other tensor, and every setting of config.json that the plan does not change."""
     own, base = subject.checkpoint, _base(subject)
     offenders = [f"{name} is the base's only" for name in sorted(base.tensors.keys() - own.tensors.keys())]
-    offenders += [f"{name} is not the base's" for name in sorted(own.tensors.keys() - base.tensors.keys())]
+    factors = _factor_names(subject, base)
+    offenders += [f"{name} is not the base's" for name in sorted(own.tensors.keys() - base.tensors.keys() - factors)]
     others = sorted(own.tensors.keys() & base.tensors.keys() - set(base.resized))
     offenders += [name for name in others if not _is_same(own.tensors[name], base.tensors[name])]
-    offenders += [f"config.json: {setting}" for setting in _changed_settings(own, base, subject.plan)]
+    offenders += [f"config.json: {setting}" for setting in _changed_settings(subject, own, base)]
     offenders += [f"generation_config.json: {setting}" for setting in _changed_generation(own, base, subject.plan)]
     size = sum(own.tensors[name].entry.size for name in others)
     return judge(offenders, f"{len(others):,} tensors of {size:,} bytes, and config.json")
@@ -110,8 +141,17 @@ def _is_same(own: StoredTensor, base: StoredTensor) -> bool:
     return not any(True for _ in differing_units(own, base, size, 1))
 
 
-def _changed_settings(own: Checkpoint, base: Checkpoint, plan: Plan) -> list[str]:
-    expected: dict[str, Any] = resized_config(base.config, plan)
+def _factor_names(subject: Subject, base: Checkpoint) -> set[str]:
+    """Name the tensors that a factorised model has besides the base's."""
+    if subject.manifest.factorization.get("form") != MODEL:
+        return set()
+    return {primitives_name(name) for name in source_matrices(base).values()}
+
+
+def _changed_settings(subject: Subject, own: Checkpoint, base: Checkpoint) -> list[str]:
+    expected: dict[str, Any] = resized_config(base.config, subject.plan)
+    if subject.manifest.factorization.get("form") == MODEL:
+        expected |= model_settings(subject.manifest.factorization["rank"])
     names = (expected.keys() | own.config.keys()) - SETTINGS_OF_TOKENIZERS
     return sorted(name for name in names if expected.get(name) != own.config.get(name))
 

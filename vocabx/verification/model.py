@@ -10,6 +10,7 @@ from typing import Any
 
 from vocabx.checkpoint.config import read_json
 from vocabx.core.errors import CheckpointError
+from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code
 
 __all__ = ["OpenedModel", "open_model"]
 
@@ -67,20 +68,36 @@ class OpenedModel:
 
 def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
     """Open it on the CPU, by default in its stored type, with nothing from the network and no code of its own."""
-    import transformers
-
-    architectures = read_json(directory / "config.json").get("architectures") or [""]
+    config = read_json(directory / "config.json")
+    architectures = config.get("architectures") or [""]
     kind = next((name for end, name in CLASSES if str(architectures[0]).endswith(end)), "AutoModel")
     try:
         with _no_progress_bar():
-            model, loading = getattr(transformers, kind).from_pretrained(
-                str(directory), local_files_only=True, trust_remote_code=False, dtype=dtype, output_loading_info=True
+            opener, options = _opener(directory, kind, is_factorized=RANK_SETTING in config)
+            model, loading = opener.from_pretrained(
+                str(directory), local_files_only=True, dtype=dtype, output_loading_info=True, **options
             )
+    except CheckpointError:
+        raise
     except Exception as error:  # a damaged directory raises whatever the first confused function does
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{kind} cannot open {directory}: {reason}") from error
     names = {key: frozenset(map(str, loading[f"{key}_keys"])) for key in ("missing", "unexpected", "mismatched")}
     return OpenedModel(model.eval(), kind, **names)
+
+
+def _opener(directory: Path, kind: str, is_factorized: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the class that opens it, and its options: for a factorised model our own copy of the code beside it."""
+    import transformers
+
+    if not is_factorized:
+        return getattr(transformers, kind), {"trust_remote_code": False}
+    if not is_own_code(directory):
+        raise CheckpointError(f"{directory / MODEL_CODE} is not there, or not what vocabx writes, and is not run.")
+    from vocabx.factorization import modeling_factorized
+
+    config = transformers.AutoConfig.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+    return getattr(modeling_factorized, f"Factorized{kind}"), {"config": config}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ __all__ = [
     "source_rows",
     "torch",
     "undropped",
+    "unfactorized",
     "untrained",
     "weights",
 ]
@@ -46,7 +47,8 @@ def base_weights(subject: Subject) -> str | None:
 
 def source_rows(subject: Subject) -> str | None:
     """Need the rows that new ones were made of: the base's, or the directory's own where old ids still have them."""
-    return None if subject.plan.keeps_ids else base_weights(subject)
+    has_own = subject.plan.keeps_ids and not subject.manifest.factorization
+    return None if has_own else base_weights(subject)
 
 
 def lines(subject: Subject) -> str | None:
@@ -104,6 +106,11 @@ def own_tokenizer(subject: Subject) -> str | None:
 def undropped(subject: Subject) -> str | None:
     """Need all tokens of the base that text produces: new ones may take the places of others."""
     return None if subject.plan.keeps_ids else "tokens of the base were dropped, and new ones take their places"
+
+
+def unfactorized(subject: Subject) -> str | None:
+    """Need embeddings that were not replaced by an approximation."""
+    return "the embeddings were factorised" if subject.manifest.factorization else None
 
 
 def untrained(subject: Subject) -> str | None:

@@ -96,7 +96,9 @@ def check_norms(subject: Subject) -> Outcome:
     for tensor in _matrices(subject):
         low, high = np.percentile(_norms(tensor.source)[usable], [1, 99])
         shortest = float(_norms(mean.apply(tensor.source))[0])
-        median = float(np.median(np.concatenate([_norms(block) for _, block in tensor.new_blocks()])))
+        median = float(
+            np.median(np.concatenate([_norms(tensor.reading.decode(block)) for _, block in tensor.new_blocks()]))
+        )
         line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile), "
         evidence.append(line + f"their mean {shortest:.4g}")
         if not SHORTEST * min(low, shortest) <= median <= LONGEST * high:

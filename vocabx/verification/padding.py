@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from vocabx.core.alignment import Alignment, mean_over
-from vocabx.core.arrays import Matrix
 from vocabx.verification.finding import Outcome, judge, passed
 from vocabx.verification.needs import source_rows
 from vocabx.verification.shapes import generation_config
@@ -32,8 +31,7 @@ def _rows_off_mean(subject: Subject) -> list[str]:
     mean = Alignment.build(mean_over(np.flatnonzero(subject.usable), subject.plan.tokens_before))
     offenders = []
     for tensor in subject.vocabulary_rows:
-        expected: Matrix = mean.apply(tensor.source).astype(tensor.matrix.dtype)
-        for row, found in enumerate(tensor.padding):
-            if found.tobytes() != expected.tobytes():
-                offenders.append(f"{tensor.name}, row {subject.plan.tokens + row} is not the mean of the usable rows")
+        expected = np.repeat(mean.apply(tensor.source), len(tensor.padding), axis=0)
+        for row in np.flatnonzero(~tensor.reading.agrees(np.asarray(tensor.padding), expected)):
+            offenders.append(f"{tensor.name}, row {subject.plan.tokens + row} is not the mean of the usable rows")
     return offenders

@@ -7,26 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocabx.core.alignment import Alignment
-from vocabx.core.arrays import Bools, Ints, Matrix
+from vocabx.core.arrays import Bools, Ints
 from vocabx.verification.finding import Outcome, failed, judge
+from vocabx.verification.reading import same_bits
 from vocabx.verification.subject import Subject
 from vocabx.verification.vocabulary_rows import VocabularyRows
 
 __all__ = ["check_applied", "check_convex", "check_head"]
 
 SAMPLED_ROWS = 256
-
-
-def _stored(alignment: Alignment, source: Matrix) -> Matrix:
-    """Make the rows and store them in the source's type, as an extension does."""
-    with np.errstate(over="ignore"):
-        return alignment.apply(source).astype(source.dtype)
-
-
-def _same_bits(left: Matrix, right: Matrix) -> Bools:
-    """Mark the rows that are equal to the bit, shape (N,)."""
-    views = (np.ascontiguousarray(rows).view(np.uint8) for rows in (left, right))
-    return np.asarray(np.equal(*views).all(axis=1))
 
 
 def _select(alignment: Alignment, rows: Ints) -> Alignment:
@@ -64,16 +53,18 @@ def _sample(subject: Subject) -> _Sample:
     rows = np.linspace(0, subject.plan.new - 1, count).astype(np.int64)
     ids = subject.plan.new_ids[rows]
     found, alignment = np.asarray(head.matrix[ids]), _select(subject.alignments["head"], rows)
-    from_head = _stored(alignment, head.source)
-    as_head = _same_bits(found, from_head)
+    from_head = alignment.apply(head.source)
+    as_head = head.reading.agrees(found, from_head)
     if source.shape[1] != head.source.shape[1] or source.dtype != head.source.dtype:
         return _Sample(ids, as_head, np.zeros(count, np.bool_))
-    from_input = _stored(alignment, source)
-    return _Sample(ids, as_head, _same_bits(found, from_input) & ~_same_bits(from_head, from_input))
+    from_input = alignment.apply(source)
+    with np.errstate(over="ignore"):
+        alike = same_bits(from_head.astype(source.dtype), from_input.astype(source.dtype))
+    return _Sample(ids, as_head, head.reading.agrees(found, from_input) & ~alike)
 
 
 def check_applied(subject: Subject) -> Outcome:
-    """Make every new row again and compare it to the bit."""
+    """Make every new row again and compare it to the bit, or after factorisation within its rounding."""
     offenders, evidence = list[str](), list[str]()
     for tensor in subject.vocabulary_rows:
         if tensor.alignment is None:
@@ -88,9 +79,7 @@ def check_applied(subject: Subject) -> Outcome:
 def _wrong_rows(tensor: VocabularyRows, alignment: Alignment) -> list[int]:
     wrong, start = list[int](), 0
     for block in alignment.blocks(tensor.source):
-        with np.errstate(over="ignore"):
-            expected = block.astype(tensor.source.dtype)
-        same = _same_bits(np.asarray(tensor.new_rows(start, len(block))), expected)
+        same = tensor.reading.agrees(np.asarray(tensor.new_rows(start, len(block))), block)
         wrong += tensor.plan.new_ids[start : start + len(block)][~same].tolist()
         start += len(block)
     return wrong

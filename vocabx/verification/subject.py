@@ -112,7 +112,9 @@ class Subject:
     @cached_property
     def vocabulary_rows(self) -> tuple[VocabularyRows, ...]:
         """Every stored tensor that has one row per token."""
-        return read_vocabulary_rows(self.checkpoint, self.base_checkpoint, self.plan, self.alignments)
+        return read_vocabulary_rows(
+            self.checkpoint, self.base_checkpoint, self.plan, self.alignments, self.manifest.factorization
+        )
 
     @cached_property
     def usable(self) -> Bools:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vocabx.checkpoint import Checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import Plan
+from vocabx.factorization import Factors, spectrum
+from vocabx.verification.reading import Exact, Factored, Reading, read_primitives
 
 __all__ = ["VocabularyRows", "output_rows", "read_vocabulary_rows"]
 
@@ -32,6 +35,8 @@ class VocabularyRows:
     alignment : Alignment or None
         The stored weights of the new rows; None where they were drawn.
     plan : Plan
+    reading : Reading
+        What stored rows stand for, and how they compare with rows made of `source`.
     """
 
     role: str
@@ -40,6 +45,7 @@ class VocabularyRows:
     source: Matrix
     alignment: Alignment | None
     plan: Plan
+    reading: Reading
 
     def new_rows(self, start: int, size: int = ROWS_PER_BLOCK) -> Matrix:
         """Return the rows of up to `size` new tokens, from the `start`-th on."""
@@ -57,13 +63,18 @@ class VocabularyRows:
 
 
 def read_vocabulary_rows(
-    own: Checkpoint, base: Checkpoint | None, plan: Plan, alignments: Mapping[str, Alignment]
+    own: Checkpoint,
+    base: Checkpoint | None,
+    plan: Plan,
+    alignments: Mapping[str, Alignment],
+    factorization: Mapping[str, Any],
 ) -> tuple[VocabularyRows, ...]:
     """Map every tensor that has one row per token, the input first.
 
-    A head that duplicates the input is resized as the input is, so it has the input's source and weights.
+    A head that duplicates the input is resized as the input is, so it has the input's source and weights. Of a
+    factorised model the base's rows alone are a source.
     """
-    origin, has_source = base or own, base is not None or plan.keeps_ids
+    origin, has_source = base or own, base is not None or (plan.keeps_ids and not factorization)
     roles = {own.input: "input", **dict.fromkeys(own.biases, "bias")}
     if own.head is not None:
         roles[own.head] = "head"
@@ -71,17 +82,25 @@ def read_vocabulary_rows(
     for name, role in roles.items():
         rule = "input" if role == "head" and origin.tied else role
         matrix = _rows(own, name, plan.tokens)
-        source = matrix[:0]
+        source: Matrix = matrix[:0]
+        reading: Reading = Exact()
+        name_there = origin.input if rule == "input" else name
         if has_source:
-            name_there = origin.input if rule == "input" else name
             source = _rows(origin, name_there, plan.tokens_before)[: plan.tokens_before]
-        if matrix.shape[1:] != source.shape[1:]:
+            if factorization and role != "bias":
+                primitives = read_primitives(own, own.input if rule == "input" else name, factorization["form"])
+                reading = Factored(_factors(source, factorization), primitives)
+        if reading.decode(matrix[:0]).shape[1:] != source.shape[1:]:
             raise CheckpointError(
                 f"{own.directory} does not come from {origin.directory}: {name} has rows of {matrix.shape[1]} numbers, "
                 f"and the base has {source.shape[1]}."
             )
-        found.append(VocabularyRows(role, name, matrix, source, alignments.get(rule), plan))
+        found.append(VocabularyRows(role, name, matrix, source, alignments.get(rule), plan, reading))
     return tuple(found)
+
+
+def _factors(source: Matrix, factorization: Mapping[str, Any]) -> Factors:
+    return spectrum(source).factors(factorization["rank"], factorization["balanced"])
 
 
 def output_rows(rows: tuple[VocabularyRows, ...]) -> VocabularyRows:
