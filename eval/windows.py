@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from vocabx.core.arrays import Ints
 from vocabx.core.errors import InputError
 
-__all__ = ["Window", "batches_of_windows", "sliding_windows"]
+__all__ = ["Window", "batches_by_length", "batches_of_windows", "sliding_windows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,21 @@ def sliding_windows(lengths: Ints, window: int, stride: int) -> list[Window]:
 
 def batches_of_windows(windows: Sequence[Window], tokens: int) -> Iterator[list[Window]]:
     """Yield windows of like length together, longest first, at most `tokens` in a batch after padding, at least one."""
-    batch: list[Window] = []
-    for window in sorted(windows, key=len, reverse=True):
-        if batch and (len(batch) + 1) * len(batch[0]) > tokens:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
+    lengths = np.fromiter(map(len, windows), np.int64, len(windows))
+    for batch in batches_by_length(lengths, tokens):
+        yield [windows[index] for index in batch.tolist()]
+
+
+def batches_by_length(lengths: Ints, tokens: int) -> Iterator[Ints]:
+    """Yield which sequences to read together: of like length, longest first, `tokens` at most or a single one.
+
+    >>> import numpy as np
+    >>> [batch.tolist() for batch in batches_by_length(np.array([2, 5, 3, 3]), 8)]
+    [[1], [2, 3], [0]]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        count = max(1, tokens // max(1, int(lengths[order[first]])))
+        yield order[first : first + count]
+        first += count

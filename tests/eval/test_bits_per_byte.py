@@ -76,7 +76,7 @@ def test_a_document_starts_after_eos_where_there_is_no_bos() -> None:
 def test_the_first_token_is_a_draw_from_the_vocabulary_where_there_is_neither() -> None:
     tokenizer = tiny_tokenizer()
     model = tiny_model(len(tokenizer))
-    result = score_documents(model, tokenizer, ["abc", "a"], first_new_id=0)
+    result = score_documents(model, tokenizer, ["abc", "a"], new_ids=np.arange(len(tokenizer)))
     expected = nats_one_by_one(model, tokenizer("abc")["input_ids"], 32, 12) + math.log(len(tokenizer))
     assert result.start == "uniform"
     np.testing.assert_allclose(result.nats, [expected, math.log(len(tokenizer))], rtol=1e-5)
@@ -98,12 +98,12 @@ def test_old_and_new_tokens_share_the_cost() -> None:
     model = tiny_model(len(tokenizer))
     first_new = tokenizer.convert_tokens_to_ids("한국")
     surfaces = [*[b"?"] * first_new, "한국".encode()]
-    result = score_documents(model, tokenizer, ["a한국", "bc"], first_new_id=first_new, tokens=table(surfaces))
+    result = score_documents(model, tokenizer, ["a한국", "bc"], new_ids=np.array([first_new]), tokens=table(surfaces))
     assert result.old is not None
     assert result.new is not None
     assert (result.old.tokens, result.old.bytes, result.new.tokens, result.new.bytes) == (3, 3, 1, 6)
     assert result.old.nats + result.new.nats == pytest.approx(result.nats.sum())
-    without_table = score_documents(model, tokenizer, ["a한국"], first_new_id=first_new)
+    without_table = score_documents(model, tokenizer, ["a한국"], new_ids=np.array([first_new]))
     assert without_table.new is not None
     assert without_table.new.bytes is None
 

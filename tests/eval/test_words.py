@@ -104,11 +104,11 @@ def test_an_unknown_token_is_no_word_and_moves_nothing_else() -> None:
 
 def test_punctuation_that_wordpiece_splits_off_is_a_word() -> None:
     tokens = table([b"don", b"'", b"t", b"go", b"ing"], word_initial=[True] * 4 + [False], unknown=True)
-    segmentation = Segmentation(Ragged.from_rows([[0, 1, 2, 3, 4], [], [3]]), (b"don'tgoing", b"", b"go"))
+    segmentation = Segmentation(Ragged.from_rows([[0, 1, 2, 3, 4], [], [3]]), lambda: (b"don'tgoing", b"", b"go"))
     assert single_token_words(segmentation, tokens) == (5, 4)
 
 
 def test_a_line_whose_surfaces_do_not_add_up_counts_no_token() -> None:
     tokens = table([b"the", b" cat"])
-    segmentation = Segmentation(Ragged(np.array([0, 1, 0, 1]), np.array([0, 2, 4])), (b"the cat.", b"the cat"))
+    segmentation = Segmentation(Ragged(np.array([0, 1, 0, 1]), np.array([0, 2, 4])), lambda: (b"the cat.", b"the cat"))
     assert single_token_words(segmentation, tokens) == (4, 2)
