@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Unpack
 
 from vocabx.checkpoint.resolve import resolve_model
+from vocabx.core.corpus import Texts, open_texts
 from vocabx.core.errors import CorpusError, InputError
 from vocabx.core.tokens import TokenKind
 from vocabx.knee import LEAST_SAVING, find_knee
 from vocabx.output import base_name
-from vocabx.request import Request, Settings, Texts, open_texts
+from vocabx.request import Request, Settings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend.growth import GuardedSize, learn_growth
 from vocabx.tokenizer_tools.extend.size_curve import SizeCurve, measure_sizes
@@ -106,7 +107,7 @@ def advise(
         With one sentence about what is wrong with the model, a text or a setting.
     """
     request = Request(corpus, largest, **settings)
-    if request.donor is not None or request.control_tokens:
+    if request.tokenizer_donor is not None or request.control_tokens:
         raise InputError("Advice is on tokens learned from the corpus: give neither a donor nor control tokens.")
     stages = stages or Stages()
     opened = request.open_corpus()

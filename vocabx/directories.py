@@ -7,16 +7,18 @@ from typing import Unpack
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.checkpoint.resolve import resolve_model
+from vocabx.core.arrays import Matrix
+from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
-from vocabx.request import Request, Settings, Texts
+from vocabx.request import Request, Settings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 
-__all__ = ["extend", "extend_tokenizer_only", "open_base", "plan_extension"]
+__all__ = ["extend", "extend_tokenizer_only", "open_base", "own_head_rows", "plan_extension"]
 
 
 def extend(
@@ -63,7 +65,7 @@ def extend(
     stages = stages or Stages()
     with output_directory(model, Path(out), force, _texts(request)) as (_, stage):
         extension, checkpoint = plan_extension(model, request, stages)
-        write_model(extension, checkpoint, stage, stages)
+        write_model(extension, checkpoint, stage, stages, factorization=request.factorization)
     return extension
 
 
@@ -101,9 +103,10 @@ def plan_extension(
     model: str | Path, request: Request, stages: Stages, tokenizer: ExtendedTokenizer | None = None
 ) -> tuple[Extension, Checkpoint]:
     """Decide everything and write nothing; a tokenizer that is given is used instead of training one."""
-    request.open_corpus()  # a missing file is reported before the base is read
+    request.check(request.open_corpus())  # what is missing is reported before the base is read
     checkpoint, source, base = open_base(resolve_model(model), stages)
-    return prepare(base, source, base_name(model), request, stages, tokenizer), checkpoint
+    head_rows = own_head_rows(checkpoint)
+    return prepare(base, source, base_name(model), request, stages, tokenizer, head_rows=head_rows), checkpoint
 
 
 def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmenter, Embeddings]:
@@ -112,3 +115,8 @@ def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmente
         checkpoint = open_checkpoint(directory)
         source = read_tokenizer(directory)
         return checkpoint, source, Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
+
+
+def own_head_rows(checkpoint: Checkpoint) -> Matrix | None:
+    """Return the rows of the output head, unless they are those of the input or there are none."""
+    return None if checkpoint.head is None or checkpoint.tied else checkpoint.matrix(checkpoint.head)

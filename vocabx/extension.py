@@ -10,13 +10,12 @@ import numpy as np
 
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.alignment import Alignment, Origin, mean_over
-from vocabx.core.arrays import Bools
+from vocabx.core.arrays import Bools, Matrix
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.plan import NEW, Plan
 from vocabx.core.report import Cell, Report, Table
-from vocabx.initializers.table import INITIALIZERS
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
 from vocabx.request import SHIPPED_SAMPLE, Request
@@ -126,8 +125,8 @@ def tradeoff_tables(tokenizer: ExtendedTokenizer) -> list[Table]:
 def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stages) -> ExtendedTokenizer:
     """Run the tokenizer stage."""
     donor = None
-    if request.donor is not None:
-        donor = read_tokenizer(resolve_model(request.donor, weights=False))
+    if request.tokenizer_donor is not None:
+        donor = read_tokenizer(resolve_model(request.tokenizer_donor, weights=False))
     with stages("tokenizer"):
         return extend_tokenizer(
             source, corpus.batches(), request.source_lines(), request.options, donor=donor, progress=stages.say
@@ -141,6 +140,8 @@ def prepare(
     request: Request,
     stages: Stages,
     tokenizer: ExtendedTokenizer | None = None,
+    *,
+    head_rows: Matrix | None = None,
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
@@ -148,19 +149,24 @@ def prepare(
     its padding rows before the matrix grows. It never shrinks.
     """
     corpus = request.open_corpus()
+    materials = request.check(corpus)
     with stages("reading the base's rows"):
         usable = base.usable()
         padding = mean_row(usable)
     tokenizer = tokenizer or train(source, corpus, request, stages)
     plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
     with stages("weights of the new rows"):
-        initializer = INITIALIZERS[request.method].load()
-        initialization = initializer.initialize(source, tokenizer.new_tokens, usable, request.seed)
+        transfer = request.transfer(
+            source, tokenizer.segmenter, tokenizer.new_ids, usable, materials, base.rows, head_rows, stages.say
+        )
+        initialization = request.initialize(transfer)
     manifest = replace(
         tokenizer_manifest(tokenizer, base_name, request, corpus),
         command=EXTEND,
         method=request.method,
-        convex=INITIALIZERS[request.method].convex,
+        method_options=dict(request.method_options),
+        materials=request.given(),
+        convex=initialization.is_convex,
         plan=plan,
         new_tokens=new_tokens(tokenizer, initialization.input),
     )
@@ -210,7 +216,7 @@ def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[
         "unseen_share": tokenizer.unseen_share,
         "filtered": dict(tokenizer.filtered),
         "dropped": dict(tokenizer.dropped),
-        "donor": None if request.donor is None else base_name(request.donor),
+        "donor": None if request.tokenizer_donor is None else base_name(request.tokenizer_donor),
         "options": {
             **asdict(request.options),
             "scripts": None if request.scripts is None else list(request.scripts),

@@ -10,13 +10,14 @@ import ml_dtypes
 import numpy as np
 
 from vocabx.core.arrays import Matrix
+from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
-from vocabx.core.errors import CheckpointError, MissingExtraError, TokenizerError
+from vocabx.core.errors import CheckpointError, InputError, MissingExtraError, TokenizerError
 from vocabx.core.initialization import RowRule
 from vocabx.core.plan import Plan
 from vocabx.extension import Extension, prepare
 from vocabx.output import base_name
-from vocabx.request import Request, Settings, Texts
+from vocabx.request import Request, Settings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, roles_of
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
@@ -68,10 +69,18 @@ def extend_model(
     input_weight = model.get_input_embeddings().weight
     base = Embeddings(source.tokens, _to_numpy(input_weight))
     name = base_name(model.name_or_path or type(model).__name__)
-    extension = prepare(base, source, name, request, stages or Stages())
+    if request.factorization is not None:
+        raise InputError("A loaded model cannot be factorised; factorise with `extend`, and load what it wrote.")
+    extension = prepare(base, source, name, request, stages or Stages(), head_rows=_own_head_rows(model))
     extended = _with_backend(tokenizer, extension)
     _resize(model, extension)  # last, so that an error leaves the model as it was
     return extended, extension
+
+
+def _own_head_rows(model: PreTrainedModel) -> Matrix | None:
+    head = model.get_output_embeddings()
+    is_own = head is not None and head.weight is not model.get_input_embeddings().weight
+    return _to_numpy(head.weight) if is_own else None
 
 
 def _resize(model: PreTrainedModel, extension: Extension) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,16 +17,16 @@ from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.conversation import open_chat, render
 from vocabx.core.alignment import Alignment, Origin
-from vocabx.core.errors import InputError
+from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable
-from vocabx.directories import open_base
+from vocabx.directories import open_base, own_head_rows
 from vocabx.extension import mean_row, provenance
-from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
 from vocabx.output import base_name, output_directory, token_texts, write_model
+from vocabx.row_request import RowRequest, RowSettings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.replace import ReplacedTokenizer, replace_tokenizer
@@ -36,32 +36,23 @@ __all__ = ["ReplaceRequest", "Replacement", "plan_replacement", "replace"]
 
 
 @dataclass(frozen=True)
-class ReplaceRequest:
-    """A replacement to make.
+class ReplaceRequest(RowRequest):
+    """A replacement to make; how its rows are made is said by `RowRequest`.
 
     Attributes
     ----------
     tokenizer : str or Path
         The target: a directory that `AutoTokenizer` opens, or a hub id.
-    method : str
-        How new rows are made; a name of `vocabx methods`.
-    seed : int
-        Fixes every draw.
-    pad_to_multiple : int, optional
-        Fill the matrices up to a multiple with rows of the mean, which generation suppresses.
+    corpus : path, pattern, or several
+        Target-language text, for methods that read some.
     """
 
     tokenizer: str | Path
-    method: str = DEFAULT_METHOD
-    seed: int = 0
-    pad_to_multiple: int | None = None
+    corpus: Texts = ()
 
-    def __post_init__(self) -> None:
-        INITIALIZERS[self.method]
-        if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
-            raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
-        if self.seed < 0:
-            raise InputError(f"The seed must not be negative, got {self.seed}.")
+    def open_corpus(self) -> Corpus | None:
+        """Resolve the corpus, if there is one."""
+        return open_texts(self.corpus, self.text_field) if self.corpus else None
 
 
 @dataclass(frozen=True)
@@ -128,11 +119,10 @@ def replace(
     tokenizer: str | Path,
     out: str | Path,
     *,
-    method: str = DEFAULT_METHOD,
-    seed: int = 0,
-    pad_to_multiple: int | None = None,
+    corpus: Texts = (),
     force: bool = False,
     stages: Stages | None = None,
+    **settings: Unpack[RowSettings],
 ) -> Replacement:
     """Write a model with another tokenizer.
 
@@ -140,7 +130,7 @@ def replace(
     ----------
     model : str or Path
         A model directory or a hub id; it is never changed.
-    tokenizer, method, seed, pad_to_multiple
+    tokenizer, corpus, **settings
         As in `ReplaceRequest`.
     out : str or Path
         The directory to write; it appears whole or not at all.
@@ -159,17 +149,18 @@ def replace(
     Rows of tokens that both vocabularies have are copied bit for bit. Special tokens keep their roles and their place
     around a text, and those that the target lacks are carried over, so that chat and generation go on working.
     """
-    request = ReplaceRequest(tokenizer, method, seed, pad_to_multiple)
+    request = ReplaceRequest(tokenizer, corpus, **settings)
     stages = stages or Stages()
     target = resolve_model(tokenizer, weights=False)
     with output_directory(model, Path(out), force, (), protect=[target]) as (_, stage):
         replacement, checkpoint = plan_replacement(model, request, stages)
-        write_model(replacement, checkpoint, stage, stages, replacement.style)
+        write_model(replacement, checkpoint, stage, stages, replacement.style, request.factorization)
     return replacement
 
 
 def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages) -> tuple[Replacement, Checkpoint]:
     """Decide everything and write nothing."""
+    materials = request.check(request.open_corpus())
     target = read_tokenizer(resolve_model(request.tokenizer, weights=False))
     checkpoint, source, base = open_base(resolve_model(model), stages)
     generation = read_generation_config(checkpoint.directory)
@@ -186,13 +177,24 @@ def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages)
     plan = Plan(tokenizer.origins, len(source.tokens), len(base.rows), rows_after, tokenizer.segmenter.roles)
     lost = lost_settings(checkpoint.config, generation, plan)
     with stages("weights of the new rows"):
-        initializer = INITIALIZERS[request.method].load()
-        initialization = initializer.initialize(source, tokenizer.new_tokens, usable, request.seed)
+        transfer = request.transfer(
+            source,
+            tokenizer.segmenter,
+            tokenizer.new_ids,
+            usable,
+            materials,
+            base.rows,
+            own_head_rows(checkpoint),
+            stages.say,
+        )
+        initialization = request.initialize(transfer)
     manifest = Manifest(
         command=REPLACE,
         base=base_name(model),
         method=request.method,
-        convex=INITIALIZERS[request.method].convex,
+        method_options=dict(request.method_options),
+        materials=request.given(),
+        convex=initialization.is_convex,
         seed=request.seed,
         plan=plan,
         tokenizer={

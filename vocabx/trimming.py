@@ -15,7 +15,7 @@ from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.conversation import rendered_ids
 from vocabx.core.alignment import Alignment
-from vocabx.core.corpus import Corpus
+from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
@@ -25,7 +25,6 @@ from vocabx.directories import open_base
 from vocabx.extension import mean_row
 from vocabx.manifest import TRIM, Manifest, installed_versions
 from vocabx.output import base_name, output_directory, token_texts, write_model
-from vocabx.request import Texts, open_texts
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.trim import TrimmedTokenizer, trim_tokenizer

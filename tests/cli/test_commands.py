@@ -13,6 +13,8 @@ from tests.checkpoint.models import checksums
 from tests.cli.conftest import Place, Run
 from tests.tokenizer_tools.toys import byte_level
 from vocabx.cli import main
+from vocabx.cli.options import read_settings
+from vocabx.factorization import Factorization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.manifest import Manifest
 from vocabx.request import Request
@@ -21,6 +23,7 @@ from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 KEPT, SIZE = len(byte_level().tokens), 40
 
 
+FACTORIZATION = {"factorize", "factorize_form", "balanced"}
 SETTINGS = {field.name for field in dataclasses.fields(Request)}
 
 
@@ -35,14 +38,48 @@ def parsed(*path: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", [("extend",), ("tokenizer", "extend")], ids=" ".join)
 def test_the_defaults_are_those_of_the_library(path: tuple[str, ...]) -> None:
-    given = {name: value for name, value in parsed(*path).items() if name in SETTINGS}
+    given: dict[str, Any] = {name: value for name, value in parsed(*path).items() if name in SETTINGS | FACTORIZATION}
     assert given.keys() >= {field.name for field in dataclasses.fields(ExtensionOptions)}
-    assert Request(**given) == Request(("corpus",), 1)
+    corpus, size = given.pop("corpus"), given.pop("size")
+    assert Request(corpus, size, **read_settings(given)) == Request(("corpus",), 1)
 
 
 def test_every_setting_of_the_library_is_an_option_and_the_rest_is_where_and_how() -> None:
-    assert parsed("extend").keys() - SETTINGS == {"model", "out", "dry_run", "force", "as_json"}
-    assert parsed("extend").keys() >= SETTINGS
+    assert parsed("extend").keys() - SETTINGS == {"model", "out", "dry_run", "force", "as_json"} | FACTORIZATION
+    assert parsed("extend").keys() >= SETTINGS - {"factorization"}
+
+
+def test_what_is_said_of_rows_reaches_the_library() -> None:
+    more = ["--method", "wechsel", "--method-option", "neighbours=5", "--method-option", "how=incidence"]
+    more += ["--method-option", "identical=yes", "--parallel", "en", "ko", "--factorize", "7", "--balanced"]
+    given = dict(main.commands["extend"].make_context("vocabx", ["base", "--corpus", "c", "--size", "1", *more]).params)
+    settings = read_settings(given)
+    assert settings["method_options"] == {"neighbours": 5, "how": "incidence", "identical": True}
+    assert settings["parallel"] == ("en", "ko")
+    assert settings["factorization"] == Factorization(7, "folded", True)
+
+
+def test_an_option_of_a_method_that_has_no_value_is_a_usage_error(place: Place, run: Run) -> None:
+    ran = run(*place.extend(), "--method-option", "neighbours")
+    assert ran.status == 2
+    assert "'neighbours' is not NAME=VALUE" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "wechsel"], "The method wechsel needs source words: give --source-vectors or --source-corpus."),
+        (["--method", "clp"], "The method clp needs donor model: give --donor."),
+        (["--method", "ramen", "--parallel", "nowhere.en", "nowhere.ko"], "There is no file nowhere.en."),
+        (["--method-option", "neighbours=5"], "There is no option called 'neighbours'."),
+        (["--method", "omp", "--method-option", "atoms=few"], "The option atoms is a whole number, got 'few'."),
+    ],
+)
+def test_what_a_method_lacks_is_said_before_any_work(more: list[str], message: str, place: Place, run: Run) -> None:
+    ran = run(*place.extend(), *more)
+    assert ran.status == 1
+    assert f"Error: {message}" in ran.err
+    assert not place.out.exists()
 
 
 def test_the_default_method_is_the_tables() -> None:

@@ -24,7 +24,7 @@ def arguments(place: Place, *more: object) -> list[object]:
 def test_the_defaults_are_those_of_the_library_and_no_size_is_asked_for() -> None:
     given = command().make_context("advise", ["model", "--corpus", "a"]).params
     assert given["largest"] == inspect.signature(advise).parameters["largest"].default
-    assert not {"size", "donor", "control_tokens"} & set(given)
+    assert not {"size", "tokenizer_donor", "control_tokens"} & set(given)
 
 
 def test_the_advice_is_printed_as_text_and_as_data(place: Place, run: Run) -> None:

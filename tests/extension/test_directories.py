@@ -242,7 +242,7 @@ def test_the_weights_of_the_rows_are_stored_and_give_the_rows(tmp_path: Path) ->
 
 def test_a_draw_is_described_in_the_manifest(tmp_path: Path) -> None:
     _, out, _ = extend(tmp_path, method="univariate", seed=9)
-    assert Manifest.load(out).rows["head"] == f"GaussianDraw(distribution='univariate', count={SIZE}, seed=9, stream=1)"
+    assert Manifest.load(out).rows["head"] == f"GaussianDraw(distribution='univariate', count={SIZE}, seed=9, stream=1, scale=1.0)"
     assert load_alignments(Manifest.load(out), out) == {}
     assert not list(out.glob("*.npz"))
 
@@ -542,7 +542,7 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
     assert 0 < after < before
 
 
-@pytest.mark.parametrize("method", list(INITIALIZERS))
+@pytest.mark.parametrize("method", [name for name in INITIALIZERS if not INITIALIZERS[name].needs])
 def test_every_method_writes_a_model(method: str, tmp_path: Path) -> None:
     _, out, extension = extend(tmp_path, save_base(tmp_path / "base", dtype=ml_dtypes.bfloat16), method=method)
     assert extension.manifest.method == method

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from tests import strategies
 from tests.strategies import FLOAT_TYPES
 from tests.tokenizer_tools.toys import of_merges
+from tests.transfers import transfer
 from vocabx.core import alignment, arrays
 from vocabx.core.errors import UnknownNameError
 from vocabx.initializers import gaussian
@@ -26,8 +27,10 @@ def half() -> NDArray[np.bool_]:
     return np.asarray(np.arange(SOURCES) % 2 == 0)
 
 
-def draw(distribution: str, matrix: NDArray[np.float64], count: int = DRAWN, seed: int = 0) -> NDArray[np.float64]:
-    blocks = GaussianDraw(distribution, count, seed, 0, half()).blocks(matrix.astype(np.float32))
+def draw(
+    distribution: str, matrix: NDArray[np.float64], count: int = DRAWN, seed: int = 0, scale: float = 1.0
+) -> NDArray[np.float64]:
+    blocks = GaussianDraw(distribution, count, seed, 0, half(), scale).blocks(matrix.astype(np.float32))
     return np.concatenate(list(blocks)).astype(np.float64)
 
 
@@ -41,7 +44,7 @@ def test_univariate_rows_have_the_mean_and_deviation_of_each_dimension_and_nothi
 
 
 def test_multivariate_rows_have_a_hundred_thousandth_of_the_covariance() -> None:
-    used, rows = source_rows()[half()], draw("multivariate", source_rows())
+    used, rows = source_rows()[half()], draw("multivariate", source_rows(), scale=1e-5)
     covariance = np.cov(used.T, bias=True)
     np.testing.assert_allclose(rows.mean(axis=0), used.mean(axis=0), atol=5 * np.sqrt(1e-5 * covariance.max() / DRAWN))
     found = np.cov(rows.T) / 1e-5
@@ -79,7 +82,7 @@ def test_the_moments_are_numpys_on_the_rows_as_stored(distribution: str) -> None
         elif distribution == "univariate":
             expected_mean, expected_spread = used.mean(axis=0), used.std(axis=0)
         else:
-            expected_mean, expected_spread = used.mean(axis=0), 1e-5 * np.cov(used.T, bias=True)
+            expected_mean, expected_spread = used.mean(axis=0), np.cov(used.T, bias=True)
             spread = spread @ spread.T
         np.testing.assert_allclose(mean, expected_mean, rtol=1e-9)
         np.testing.assert_allclose(spread, expected_spread, rtol=1e-6)
@@ -121,14 +124,14 @@ def test_the_draw_of_a_small_extension_begins_that_of_a_large_one() -> None:
 
 def test_input_head_and_bias_have_streams_of_their_own() -> None:
     source = of_merges(("a", "b"))
-    drawn = Gaussian("univariate").initialize(source, strategies.table([b"ab"]), source.tokens.is_text, 3)
+    drawn = Gaussian("univariate").initialize(transfer(source, strategies.table([b"ab"]), source.tokens.is_text, 3))
     streams = [rule.stream for rule in (drawn.input, drawn.head, drawn.bias) if isinstance(rule, GaussianDraw)]
     assert streams == [0, 1, 2]
 
 
 def test_the_description_of_a_draw_says_all_that_fixes_it() -> None:
     assert repr(GaussianDraw("univariate", 5, 7, 1, half())) == (
-        "GaussianDraw(distribution='univariate', count=5, seed=7, stream=1)"
+        "GaussianDraw(distribution='univariate', count=5, seed=7, stream=1, scale=1.0)"
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.strategies import table
 from tests.tokenizer_tools.toys import byte_level
+from tests.transfers import transfer
 from vocabx.aligners.constituents import Constituents
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
@@ -17,7 +18,9 @@ from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, methods_repo
 
 def rules(method: str) -> Initialization:
     source = byte_level()
-    initialized = INITIALIZERS[method].load().initialize(source, table([b" thing", "한".encode()]), usable(), 0)
+    initialized = (
+        INITIALIZERS[method].load().initialize(transfer(source, table([b" thing", "한".encode()]), usable(), 0))
+    )
     assert isinstance(initialized, Initialization)
     return initialized
 
@@ -27,7 +30,7 @@ def usable() -> Bools:
 
 
 def same(rule: object, weighting: str) -> bool:
-    expected = Constituents(weighting).align(byte_level(), table([b" thing", "한".encode()]), usable())
+    expected = Constituents(weighting).align(transfer(byte_level(), table([b" thing", "한".encode()]), usable()))
     return isinstance(rule, Alignment) and np.array_equal(rule.weights.toarray(), expected.weights.toarray())
 
 

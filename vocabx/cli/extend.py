@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from vocabx.cli.options import as_json_option, force_option, learning_options, make_stages, print_report, read_settings
+from vocabx.cli.options import (
+    as_json_option,
+    force_option,
+    learning_options,
+    make_stages,
+    print_report,
+    read_settings,
+    row_options,
+)
 
 __all__ = ["extend"]
 
@@ -16,11 +24,7 @@ __all__ = ["extend"]
 @click.command()
 @click.argument("model")
 @learning_options
-@click.option(
-    "--method", default="constituents", show_default=True, help="How new rows are made; `vocabx methods` lists them."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Fixes every draw.")
-@click.option("--pad-to-multiple", type=int, help="Pad the matrices to a multiple of this many rows.")
+@row_options
 @click.option("--out", type=click.Path(path_type=Path), help="Directory to write.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing; needs no --out.")
 @force_option

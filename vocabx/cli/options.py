@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from vocabx.core.report import Report
     from vocabx.request import Settings
+    from vocabx.row_request import RowSettings
     from vocabx.stages import Stages
 
 __all__ = [
@@ -22,8 +23,30 @@ __all__ = [
     "make_stages",
     "model_directory",
     "print_report",
+    "read_option",
+    "read_row_settings",
     "read_settings",
+    "row_options",
 ]
+
+ROW_SETTINGS = (
+    "method",
+    "method_options",
+    "seed",
+    "source_corpus",
+    "parallel",
+    "links",
+    "dictionary",
+    "source_vectors",
+    "target_vectors",
+    "vectors",
+    "donor",
+    "encoder",
+    "cache",
+    "trust_pickle",
+    "pad_to_multiple",
+)
+"""Options that `RowRequest` has under the same name."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -100,7 +123,7 @@ def learning_options(command: Command) -> Command:
         ),
         click.option(
             "--with",
-            "donor",
+            "tokenizer_donor",
             metavar="TOKENIZER",
             help="Take the new tokens from this tokenizer, a directory or hub id, instead of learning them.",
         ),
@@ -111,11 +134,96 @@ def learning_options(command: Command) -> Command:
     return command
 
 
+def row_options(command: Command) -> Command:
+    """Add the options that say how new rows are made and what the method may draw on."""
+    options = [
+        click.option(
+            "--method",
+            default="constituents",
+            show_default=True,
+            help="How new rows are made; `vocabx methods` lists them.",
+        ),
+        click.option(
+            "--method-option",
+            "method_options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Set an option of the method; `vocabx methods NAME` lists them. May be repeated.",
+        ),
+        click.option("--seed", type=int, default=0, show_default=True, help="Fixes every draw."),
+        click.option(
+            "--source-corpus", multiple=True, metavar="PATH", help="Source-language text, for methods that read some."
+        ),
+        click.option(
+            "--parallel",
+            nargs=2,
+            metavar="SOURCE TARGET",
+            help="Two line-aligned files, of which one translates the other.",
+        ),
+        click.option("--links", metavar="FILE", help="Word alignments of the parallel lines, such as fast_align's."),
+        click.option("--dictionary", metavar="FILE", help="Source words and their translations, a pair a line."),
+        click.option("--source-vectors", metavar="FILE", help="Word vectors of the source language."),
+        click.option("--target-vectors", metavar="FILE", help="Word vectors of the target language."),
+        click.option("--vectors", metavar="FILE", help="Word vectors of both languages in one file."),
+        click.option("--donor", metavar="MODEL", help="Another model, whose input rows relate tokens."),
+        click.option("--encoder", metavar="MODULE:NAME", help="A Python function or class that gives texts vectors."),
+        click.option("--cache", metavar="DIRECTORY", help="Keep trained vectors here, and use those that are there."),
+        click.option("--trust-pickle", is_flag=True, help="Open vector files that hold pickles, which can run code."),
+        click.option("--pad-to-multiple", type=int, help="Pad the matrices to a multiple of this many rows."),
+        click.option(
+            "--factorize",
+            type=int,
+            metavar="K",
+            help="Write the embeddings as two factors of rank K, as OFA does. All rows change, and a decoder needs "
+            "training afterwards.",
+        ),
+        click.option(
+            "--factorize-form",
+            type=click.Choice(["folded", "model"]),
+            default="folded",
+            show_default=True,
+            help="Multiply the factors into a stock model, or keep them in a model with code of its own.",
+        ),
+        click.option("--balanced", is_flag=True, help="Share the sizes evenly between the two factors."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def read_settings(options: dict[str, Any]) -> Settings:
-    """Turn the values of `learning_options` into keywords of `Request`; takes them out of `options`."""
+    """Turn the values of `learning_options`, and of `row_options` if they are there, into keywords of `Request`."""
     names = options.pop("scripts")
     scripts = None if names is None else tuple(name.strip() for name in names.split(","))
-    return cast("Settings", {**options, "scripts": scripts})
+    rows = read_row_settings(options) if "method_options" in options else {}
+    return cast("Settings", {**options, **rows, "scripts": scripts})
+
+
+def read_row_settings(options: dict[str, Any]) -> RowSettings:
+    """Turn the values of `row_options` into keywords of `RowRequest`; takes them out of `options`."""
+    rows = {name: options.pop(name) for name in ROW_SETTINGS}
+    rank, form, balanced = (options.pop(name) for name in ("factorize", "factorize_form", "balanced"))
+    if rank is not None:
+        from vocabx.factorization import Factorization
+
+        rows["factorization"] = Factorization(rank, form, balanced)
+    rows["method_options"] = dict(map(read_option, rows["method_options"]))
+    return cast("RowSettings", rows)
+
+
+def read_option(text: str) -> tuple[str, bool | int | float | str]:
+    """Read NAME=VALUE; a value is a number, yes or no, or a name."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--method-option")
+    if value.lower() in ("yes", "true", "no", "false"):
+        return name.strip(), value.lower() in ("yes", "true")
+    for kind in (int, float):
+        try:
+            return name.strip(), kind(value)
+        except ValueError:
+            continue
+    return name.strip(), value
 
 
 def make_stages() -> Stages:

@@ -57,8 +57,9 @@ def tokenizer_advise(
     Tokens are learned on nine tenths of the corpus and measured on every tenth line.
     """
     from vocabx.advice import advise
-    from vocabx.advice_picture import check_picture, draw_advice
+    from vocabx.advice_picture import draw_advice
     from vocabx.advice_report import advice_report
+    from vocabx.picture import check_picture
 
     if picture is not None:
         check_picture(picture, force=force)
@@ -74,5 +75,5 @@ def tokenizer_advise(
 
 
 # Every size is looked at, so none is asked for, and what is not learned needs no advice.
-NOT_ASKED = {"size", "donor", "control_tokens"}
+NOT_ASKED = {"size", "tokenizer_donor", "control_tokens"}
 tokenizer_advise.params = [parameter for parameter in tokenizer_advise.params if parameter.name not in NOT_ASKED]

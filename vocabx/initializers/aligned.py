@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from vocabx.aligners.by_space import BySpace
 from vocabx.aligners.constituents import Constituents
+from vocabx.aligners.fallback import Otherwise
+from vocabx.aligners.solvers.table import SOLVERS
+from vocabx.aligners.spaces.table import SPACES
 from vocabx.core.alignment import Aligner
-from vocabx.core.arrays import Bools
+from vocabx.core.errors import UnknownNameError
 from vocabx.core.initialization import Initialization
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.registry import Factory, composed, load_target, make_parts
+from vocabx.core.transfer import Transfer
 
-__all__ = ["Aligned", "ConstituentRows"]
+__all__ = ["Aligned", "ConstituentRows", "by_counts", "by_space"]
 
 
 @dataclass(frozen=True)
@@ -21,12 +27,12 @@ class Aligned:
     input: Aligner
     head: Aligner | None = None
 
-    def initialize(self, source: Segmenter, new: TokenTable, usable: Bools, seed: int) -> Initialization:
+    def initialize(self, transfer: Transfer) -> Initialization:
         """Return the alignment; nothing is drawn, so the seed has no effect."""
-        rows = self.input.align(source, new, usable)
+        rows = self.input.align(transfer)
         if self.head is None:
             return Initialization.shared(rows)
-        head = self.head.align(source, new, usable)
+        head = self.head.align(transfer)
         return Initialization(rows, head, head)
 
 
@@ -37,7 +43,32 @@ class ConstituentRows:
     input: str = "uniform"
     head: str | None = None
 
-    def initialize(self, source: Segmenter, new: TokenTable, usable: Bools, seed: int) -> Initialization:
+    def initialize(self, transfer: Transfer) -> Initialization:
         """Return the alignment; nothing is drawn, so the seed has no effect."""
         head = None if self.head is None else Constituents(self.head)
-        return Aligned(Constituents(self.input), head).initialize(source, new, usable, seed)
+        return Aligned(Constituents(self.input), head).initialize(transfer)
+
+
+def _counting(options: Mapping[str, Any]) -> list[Factory]:
+    return [load_target(options["aligner"])]
+
+
+@composed(_counting)
+def by_counts(aligner: str, **options: Any) -> Aligned:
+    """Return the aligner ``"module:Class"`` as a method, with constituents where it saw nothing."""
+    [counts] = make_parts(_counting({"aligner": aligner}), options)
+    return Aligned(Otherwise(counts, Constituents()))
+
+
+def _space_and_solver(options: Mapping[str, Any]) -> list[Factory]:
+    for kind, known in (("space", SPACES), ("solver", SOLVERS)):
+        if options[kind] not in known:
+            raise UnknownNameError(kind, options[kind], known)
+    return [load_target(SPACES[options["space"]]), SOLVERS[options["solver"]]]
+
+
+@composed(_space_and_solver)
+def by_space(space: str, solver: str, centre: bool = False, **options: Any) -> Aligned:
+    """Return a solver in a space, by their names, with constituents for tokens that the space does not know."""
+    made_space, made_solver = make_parts(_space_and_solver({"space": space, "solver": solver}), options)
+    return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents()))

@@ -13,13 +13,11 @@ from vocabx.core.alignment import NEW_ROWS_PER_BLOCK
 from vocabx.core.arrays import Bools, Floats, Matrix, row_blocks
 from vocabx.core.errors import UnknownNameError
 from vocabx.core.initialization import Initialization
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.transfer import Transfer
 
 __all__ = ["DISTRIBUTIONS", "Gaussian", "GaussianDraw"]
 
 Float64s = NDArray[np.float64]
-COVARIANCE_SCALE = 1e-5
 
 
 def _usable_blocks(matrix: Matrix, usable: Bools) -> Iterator[Float64s]:
@@ -55,7 +53,7 @@ def _full(matrix: Matrix, usable: Bools) -> tuple[Float64s, Float64s]:
     covariance /= int(usable.sum())
     # Fewer rows than dimensions leave directions without variance, which a Cholesky factor cannot have.
     covariance[np.diag_indices_from(covariance)] += 1e-9 * variance.mean() + np.finfo(np.float64).tiny
-    return mean, np.sqrt(COVARIANCE_SCALE) * np.linalg.cholesky(covariance)
+    return mean, np.asarray(np.linalg.cholesky(covariance), np.float64)
 
 
 DISTRIBUTIONS: Mapping[str, Callable[[Matrix, Bools], tuple[Float64s, Float64s]]] = MappingProxyType(
@@ -73,10 +71,12 @@ class GaussianDraw:
     seed: int
     stream: int
     usable: Bools = field(repr=False)
+    scale: float = 1.0
 
     def blocks(self, matrix: Matrix) -> Iterator[Floats]:
         """Yield N rows of float32 in order."""
         mean, spread = DISTRIBUTIONS[self.distribution](matrix, self.usable)
+        spread = spread * np.sqrt(self.scale)
         # Each matrix has a stream of its own: one stream for all would correlate input and head noise.
         generator = np.random.default_rng([self.seed, self.stream])
         for start in range(0, self.count, NEW_ROWS_PER_BLOCK):
@@ -92,8 +92,11 @@ class Gaussian:
     ----------
     distribution : str
         ``isotropic``: N(0, s), s the root mean square of all entries. ``univariate``: N(mean, deviation) per
-        dimension (the fallback of WECHSEL, OFA and FOCUS). ``multivariate``: N(mean, 1e-5 times the covariance)
-        (Hewitt 2021; Mundra et al. 2024), the mean with a little noise that tells the rows apart.
+        dimension (the fallback of WECHSEL, OFA and FOCUS). ``multivariate``: N(mean, covariance).
+    scale : float
+        Factor of the variance. 1e-5 with ``multivariate`` (Mundra et al. 2024) is the mean with a little noise that
+        tells the rows apart; 1e-9 is what ``resize_token_embeddings`` of transformers does (Hewitt 2021), most of
+        which vanishes in bfloat16.
 
     Notes
     -----
@@ -101,11 +104,14 @@ class Gaussian:
     """
 
     distribution: str
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.distribution not in DISTRIBUTIONS:
             raise UnknownNameError("distribution", self.distribution, DISTRIBUTIONS)
 
-    def initialize(self, source: Segmenter, new: TokenTable, usable: Bools, seed: int) -> Initialization:
+    def initialize(self, transfer: Transfer) -> Initialization:
         """Return one draw per matrix."""
-        return Initialization(*(GaussianDraw(self.distribution, len(new), seed, stream, usable) for stream in range(3)))
+        count, seed, usable = len(transfer.new_ids), transfer.seed, transfer.usable
+        draws = (GaussianDraw(self.distribution, count, seed, stream, usable, self.scale) for stream in range(3))
+        return Initialization(*draws)

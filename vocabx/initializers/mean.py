@@ -8,10 +8,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from vocabx.aligners.fallback import mean_where_empty
-from vocabx.core.arrays import Bools
 from vocabx.core.initialization import Initialization
-from vocabx.core.segmenter import Segmenter
-from vocabx.core.tokens import TokenTable
+from vocabx.core.transfer import Transfer
 
 __all__ = ["Mean"]
 
@@ -24,7 +22,8 @@ class Mean:
     ``resize_token_embeddings`` of transformers does not see to.
     """
 
-    def initialize(self, source: Segmenter, new: TokenTable, usable: Bools, seed: int) -> Initialization:
+    def initialize(self, transfer: Transfer) -> Initialization:
         """Return N copies of the mean; nothing is drawn, so the seed has no effect."""
-        nothing = csr_array((len(new), len(source.tokens)), dtype=np.float64)
-        return Initialization.shared(mean_where_empty(nothing, np.zeros(len(new), np.int64), usable))
+        count = len(transfer.new_ids)
+        nothing = csr_array((count, len(transfer.usable)), dtype=np.float64)
+        return Initialization.shared(mean_where_empty(nothing, np.zeros(count, np.int64), transfer.usable))

@@ -1,0 +1,217 @@
+"""What the user asks for about new rows: the method, its options, and what it may draw on."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+from vocabx.checkpoint import open_checkpoint
+from vocabx.checkpoint.resolve import resolve_model
+from vocabx.core.arrays import Bools, Ints, Matrix
+from vocabx.core.corpus import Corpus, Texts, open_texts
+from vocabx.core.embeddings import Embeddings
+from vocabx.core.errors import InputError
+from vocabx.core.initialization import Initialization
+from vocabx.core.segmenter import Segmenter
+from vocabx.core.transfer import Donor, Encoder, Materials, Parallel, Transfer
+from vocabx.factorization import Factorization
+from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
+from vocabx.materials import check_needs
+from vocabx.tokenizer_tools.read import read_tokenizer
+
+__all__ = ["RowRequest", "RowSettings"]
+
+
+RECORDED_FILES = ("dictionary", "links", "source_vectors", "target_vectors", "vectors", "donor")
+
+
+class RowSettings(TypedDict, total=False):
+    """The settings of `RowRequest`, as keywords of the functions that make one."""
+
+    method: str
+    method_options: Mapping[str, Any]
+    seed: int
+    pad_to_multiple: int | None
+    factorization: Factorization | None
+    source_corpus: Texts
+    parallel: tuple[str | Path, str | Path] | None
+    links: str | Path | None
+    dictionary: str | Path | None
+    source_vectors: str | Path | None
+    target_vectors: str | Path | None
+    vectors: str | Path | None
+    donor: str | Path | None
+    encoder: str | Encoder | None
+    cache: str | Path | None
+    trust_pickle: bool
+    text_field: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRequest:
+    """How new rows are to be made.
+
+    Attributes
+    ----------
+    method : str
+        A name of `vocabx methods`.
+    method_options : mapping
+        Options of that method, in place of its published ones.
+    seed : int
+        Fixes every draw.
+    pad_to_multiple : int, optional
+        Fill the matrices up to a multiple with rows of the mean, which generation suppresses.
+    factorization : Factorization, optional
+        Write the embeddings as a product of two smaller matrices.
+    source_corpus : path, pattern, or several
+        Source-language text.
+    parallel : two paths, optional
+        Line-aligned files: source language, target language.
+    links : path, optional
+        Word alignments of the parallel lines, where they are known: ``0-0 1-2 ...`` a line.
+    dictionary : path, optional
+        Pairs of source words and their translations.
+    source_vectors, target_vectors, vectors : path, optional
+        Word vectors of either language, or of both in one file.
+    donor : path or hub id, optional
+        Another model, whose input rows relate tokens.
+    encoder : str or callable, optional
+        A function that gives vectors to texts, or ``"module:name"`` of one; a class is made first.
+    cache : path, optional
+        Folder that keeps vectors once trained.
+    trust_pickle : bool
+        Open vector files that hold pickled objects, which can run code.
+    text_field : str
+        Where JSONL and Parquet corpora keep the text.
+    """
+
+    method: str = DEFAULT_METHOD
+    method_options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    pad_to_multiple: int | None = None
+    factorization: Factorization | None = None
+    source_corpus: Texts = ()
+    parallel: tuple[str | Path, str | Path] | None = None
+    links: str | Path | None = None
+    dictionary: str | Path | None = None
+    source_vectors: str | Path | None = None
+    target_vectors: str | Path | None = None
+    vectors: str | Path | None = None
+    donor: str | Path | None = None
+    encoder: str | Encoder | None = None
+    cache: str | Path | None = None
+    trust_pickle: bool = False
+    text_field: str = "text"
+
+    def __post_init__(self) -> None:
+        INITIALIZERS[self.method]
+        if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
+            raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
+        if self.seed < 0:
+            raise InputError(f"The seed must not be negative, got {self.seed}.")
+        if self.vectors and (self.source_vectors or self.target_vectors):
+            raise InputError("Give --vectors, or --source-vectors and --target-vectors, not both.")
+        if self.links and not self.parallel:
+            raise InputError(f"{self.links} links words of parallel lines: give these with --parallel.")
+
+    def check(self, corpus: Corpus | None) -> Materials:
+        """Open what was given; raise `InputError` when a part of it is missing, or the method needs more."""
+        entry = INITIALIZERS[self.method]
+        entry.load(**self.method_options)
+        given = self.materials(corpus)
+        check_needs(self.method, entry, given)
+        return given
+
+    def materials(self, corpus: Corpus | None) -> Materials:
+        """Open what was given for methods to draw on."""
+        both = _file(self.vectors)
+        return Materials(
+            corpus=corpus,
+            source_corpus=open_texts(self.source_corpus, self.text_field) if self.source_corpus else None,
+            parallel=self._parallel(),
+            dictionary=_file(self.dictionary),
+            source_vectors=both or _file(self.source_vectors),
+            target_vectors=both or _file(self.target_vectors),
+            encoder=_encoder(self.encoder),
+            donor=None if self.donor is None else open_donor(self.donor),
+            cache=None if self.cache is None else Path(self.cache),
+            trust_pickle=self.trust_pickle,
+        )
+
+    def transfer(
+        self,
+        source: Segmenter,
+        target: Segmenter,
+        new_ids: Ints,
+        usable: Bools,
+        materials: Materials,
+        input_rows: Matrix,
+        head_rows: Matrix | None,
+        say: Callable[[str], None] = lambda message: None,
+    ) -> Transfer:
+        """Put together all that a method is told; `head_rows` is None where the head is tied or absent."""
+        return Transfer(source, target, new_ids, usable, self.seed, materials, input_rows, head_rows, say)
+
+    def initialize(self, transfer: Transfer) -> Initialization:
+        """Return the rules of the method for all new rows."""
+        made: Initialization = INITIALIZERS[self.method].load(**self.method_options).initialize(transfer)
+        return made
+
+    def given(self) -> dict[str, Any]:
+        """Name what was given, for the record: no paths, so that the record does not depend on where it was made."""
+        files = {name: getattr(self, name) for name in RECORDED_FILES}
+        named: dict[str, Any] = {name: Path(path).name for name, path in files.items() if path is not None}
+        if self.parallel is not None:
+            named["parallel"] = [Path(path).name for path in self.parallel]
+        if self.encoder is not None:
+            named["encoder"] = self.encoder if isinstance(self.encoder, str) else type(self.encoder).__name__
+        if self.source_corpus:
+            named["source_corpus"] = [file.name for file in open_texts(self.source_corpus, self.text_field).files]
+        return named
+
+    def _parallel(self) -> Parallel | None:
+        if self.parallel is None:
+            return None
+        source, target = (_existing(path) for path in self.parallel)
+        return Parallel(source, target, _file(self.links))
+
+
+def _file(path: str | Path | None) -> Path | None:
+    return None if path is None else _existing(path)
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise InputError(f"There is no file {path}.")
+    return Path(path)
+
+
+def open_donor(model: str | Path) -> Donor:
+    """Open another model's tokenizer and input rows."""
+    directory = resolve_model(model)
+    checkpoint, segmenter = open_checkpoint(directory), read_tokenizer(directory)
+    return Donor(segmenter, Embeddings(segmenter.tokens, checkpoint.matrix(checkpoint.input)), directory.name)
+
+
+def _encoder(name: str | Encoder | None) -> Encoder | None:
+    """Import ``"module:name"``, from the working directory too; make an instance of a class."""
+    if not isinstance(name, str):
+        return name
+    module, separator, attribute = name.partition(":")
+    if not separator:
+        raise InputError(f"An encoder is named MODULE:FUNCTION, got {name!r}.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), attribute)
+        encoder: Any = found() if inspect.isclass(found) else found
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"The encoder {name} cannot be loaded: {error}.") from error
+    if not callable(encoder):
+        raise InputError(f"The encoder {name} is a {type(encoder).__name__}, which cannot be called with texts.")
+    return cast("Encoder", encoder)
