@@ -138,3 +138,14 @@ def test_the_description_of_a_draw_says_all_that_fixes_it() -> None:
 def test_an_unknown_distribution_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match=r"no distribution called 'univariat'\. Did you mean 'univariate'"):
         Gaussian("univariat")
+
+
+def test_a_bias_is_never_drawn_around_zero() -> None:
+    source = of_merges(("a", "b"))
+    usable = np.asarray(source.tokens.is_text)
+    biases = np.random.default_rng(0).normal(-11.7, 2.0, (len(usable), 1)).astype(np.float32)
+    new = strategies.table([b"%d" % number for number in range(500)])
+    rule = Gaussian("isotropic").initialize(transfer(source, new, usable)).bias
+    drawn = np.concatenate(list(rule.blocks(biases)))
+    assert abs(drawn.mean() - biases[usable].mean()) < 0.5
+    assert drawn.max() < 0

@@ -91,8 +91,9 @@ class Gaussian:
     Attributes
     ----------
     distribution : str
-        ``isotropic``: N(0, s), s the root mean square of all entries. ``univariate``: N(mean, deviation) per
-        dimension (the fallback of WECHSEL, OFA and FOCUS). ``multivariate``: N(mean, covariance).
+        ``isotropic``: N(0, s), s the root mean square of all entries; a bias is drawn as with ``univariate``.
+        ``univariate``: N(mean, deviation) per dimension (the fallback of WECHSEL, OFA and FOCUS).
+        ``multivariate``: N(mean, covariance).
     scale : float
         Factor of the variance. 1e-5 with ``multivariate`` (Mundra et al. 2024) is the mean with a little noise that
         tells the rows apart; 1e-9 is what ``resize_token_embeddings`` of transformers does (Hewitt 2021), most of
@@ -113,5 +114,10 @@ class Gaussian:
     def initialize(self, transfer: Transfer) -> Initialization:
         """Return one draw per matrix."""
         count, seed, usable = len(transfer.new_ids), transfer.seed, transfer.usable
-        draws = (GaussianDraw(self.distribution, count, seed, stream, usable, self.scale) for stream in range(3))
+        # Trained biases lie far below zero: drawn around zero, new ones would win over every old token.
+        bias = "univariate" if self.distribution == "isotropic" else self.distribution
+        draws = (
+            GaussianDraw(distribution, count, seed, stream, usable, self.scale)
+            for stream, distribution in enumerate((self.distribution, self.distribution, bias))
+        )
         return Initialization(*draws)
