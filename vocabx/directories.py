@@ -7,18 +7,18 @@ from typing import Unpack
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.checkpoint.resolve import resolve_model
-from vocabx.core.arrays import Matrix
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
+from vocabx.output_head import OutputHead
 from vocabx.request import Request, Settings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 
-__all__ = ["extend", "extend_tokenizer_only", "open_base", "own_head_rows", "plan_extension"]
+__all__ = ["extend", "extend_tokenizer_only", "open_base", "plan_extension"]
 
 
 def extend(
@@ -105,8 +105,8 @@ def plan_extension(
     """Decide everything and write nothing; a tokenizer that is given is used instead of training one."""
     request.check(request.open_corpus())  # what is missing is reported before the base is read
     checkpoint, source, base = open_base(resolve_model(model), stages)
-    head_rows = own_head_rows(checkpoint)
-    return prepare(base, source, base_name(model), request, stages, tokenizer, head_rows=head_rows), checkpoint
+    head = OutputHead.of(checkpoint)
+    return prepare(base, source, base_name(model), request, stages, tokenizer, head=head), checkpoint
 
 
 def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmenter, Embeddings]:
@@ -115,8 +115,3 @@ def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmente
         checkpoint = open_checkpoint(directory)
         source = read_tokenizer(directory)
         return checkpoint, source, Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
-
-
-def own_head_rows(checkpoint: Checkpoint) -> Matrix | None:
-    """Return the rows of the output head, unless they are those of the input or there are none."""
-    return None if checkpoint.head is None or checkpoint.tied else checkpoint.matrix(checkpoint.head)

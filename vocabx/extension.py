@@ -10,14 +10,16 @@ import numpy as np
 
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.alignment import Alignment, Origin, mean_over
-from vocabx.core.arrays import Bools, Matrix
+from vocabx.core.arrays import Bools
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.plan import NEW, Plan
 from vocabx.core.report import Cell, Report, Table
+from vocabx.diagnostics.diagnosis import Diagnosis, count_tokens, diagnose
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
+from vocabx.output_head import OutputHead
 from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
@@ -56,6 +58,7 @@ class Extension:
     initialization: Initialization = field(repr=False)
     padding: Alignment = field(repr=False)
     manifest: Manifest = field(repr=False)
+    diagnosis: Diagnosis = field(repr=False)
 
     @property
     def segmenter(self) -> FastSegmenter:
@@ -68,18 +71,18 @@ class Extension:
 
     def report(self, stages: Stages, headline: str = "") -> Report:
         """Say what was decided, and what each stage took."""
-        tokens = self.manifest.new_tokens
         facts: dict[str, Cell] = {
             "base": self.manifest.base,
             "method": self.manifest.method,
             "tokens before": self.plan.tokens_before,
             **tokenizer_facts(self.tokenizer),
-            "rows without evidence (mean)": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
+            **self.diagnosis.facts(),
             "rows before": self.plan.rows_before,
             "rows after": self.plan.rows_after,
             "padding rows": len(self.plan.padding),
         }
-        return Report(headline, facts | stages.notes, [*tradeoff_tables(self.tokenizer), stages.table()])
+        tables = [*tradeoff_tables(self.tokenizer), *self.diagnosis.tables(), stages.table()]
+        return Report(headline, facts | stages.notes, tables)
 
 
 def tokenizer_facts(tokenizer: ExtendedTokenizer) -> dict[str, Cell]:
@@ -141,7 +144,7 @@ def prepare(
     stages: Stages,
     tokenizer: ExtendedTokenizer | None = None,
     *,
-    head_rows: Matrix | None = None,
+    head: OutputHead = OutputHead(),  # noqa: B008  frozen
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
@@ -157,9 +160,12 @@ def prepare(
     plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
     with stages("weights of the new rows"):
         transfer = request.transfer(
-            source, tokenizer.segmenter, tokenizer.new_ids, usable, materials, base.rows, head_rows, stages.say
+            source, tokenizer.segmenter, tokenizer.new_ids, usable, materials, base.rows, head.rows, stages.say
         )
         initialization = request.initialize(transfer)
+    with stages("diagnostics"):
+        counts = count_tokens(source, request.source_lines())
+        diagnosis = diagnose(initialization, transfer, request.method, head, counts)
     manifest = replace(
         tokenizer_manifest(tokenizer, base_name, request, corpus),
         command=EXTEND,
@@ -167,10 +173,11 @@ def prepare(
         method_options=dict(request.method_options),
         materials=request.given(),
         convex=initialization.is_convex,
+        diagnostics=diagnosis.to_json(),
         plan=plan,
         new_tokens=new_tokens(tokenizer, initialization.input),
     )
-    return Extension(tokenizer, plan, initialization, padding, manifest)
+    return Extension(tokenizer, plan, initialization, padding, manifest, diagnosis)
 
 
 def mean_row(usable: Bools) -> Alignment:

@@ -17,6 +17,7 @@ from vocabx.core.initialization import RowRule
 from vocabx.core.plan import Plan
 from vocabx.extension import Extension, prepare
 from vocabx.output import base_name
+from vocabx.output_head import OutputHead
 from vocabx.request import Request, Settings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, roles_of
@@ -71,16 +72,17 @@ def extend_model(
     name = base_name(model.name_or_path or type(model).__name__)
     if request.factorization is not None:
         raise InputError("A loaded model cannot be factorised; factorise with `extend`, and load what it wrote.")
-    extension = prepare(base, source, name, request, stages or Stages(), head_rows=_own_head_rows(model))
+    extension = prepare(base, source, name, request, stages or Stages(), head=_output_head(model))
     extended = _with_backend(tokenizer, extension)
     _resize(model, extension)  # last, so that an error leaves the model as it was
     return extended, extension
 
 
-def _own_head_rows(model: PreTrainedModel) -> Matrix | None:
+def _output_head(model: PreTrainedModel) -> OutputHead:
     head = model.get_output_embeddings()
     is_own = head is not None and head.weight is not model.get_input_embeddings().weight
-    return _to_numpy(head.weight) if is_own else None
+    has_bias = getattr(head, "bias", None) is not None
+    return OutputHead(_to_numpy(head.weight) if is_own else None, head is not None, has_bias)
 
 
 def _resize(model: PreTrainedModel, extension: Extension) -> None:

@@ -16,16 +16,18 @@ from vocabx.checkpoint.config import lost_settings, read_generation_config
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.conversation import open_chat, render
-from vocabx.core.alignment import Alignment, Origin
+from vocabx.core.alignment import Alignment
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable
-from vocabx.directories import open_base, own_head_rows
+from vocabx.diagnostics.diagnosis import Diagnosis, diagnose
+from vocabx.directories import open_base
 from vocabx.extension import mean_row, provenance
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
 from vocabx.output import base_name, output_directory, token_texts, write_model
+from vocabx.output_head import OutputHead
 from vocabx.row_request import RowRequest, RowSettings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -67,6 +69,7 @@ class Replacement:
     initialization: Initialization = field(repr=False)
     padding: Alignment = field(repr=False)
     manifest: Manifest = field(repr=False)
+    diagnosis: Diagnosis = field(repr=False)
     lost: tuple[str, ...] = ()
     template_dropped: str = ""
 
@@ -87,7 +90,6 @@ class Replacement:
     def report(self, stages: Stages, headline: str = "") -> Report:
         """Say what was matched, copied and made, and what each stage took."""
         plan, tokenizer = self.plan, self.tokenizer
-        tokens = self.manifest.new_tokens
         matched = len(tokenizer.by_text) + len(tokenizer.by_role) + len(tokenizer.carried)
         facts: dict[str, Cell] = {
             "base": self.manifest.base,
@@ -100,14 +102,14 @@ class Replacement:
             "of these by role": _listed(tokenizer.by_role),
             "of these carried over": _listed(tokenizer.carried),
             "new tokens": plan.new,
-            "rows without evidence (mean)": sum(token.origin == Origin.FALLBACK.name.lower() for token in tokens),
+            **self.diagnosis.facts(),
             "rows before": plan.rows_before,
             "rows after": plan.rows_after,
             "padding rows": len(plan.padding),
             "chat template": f"left out: {self.template_dropped}" if self.template_dropped else "as it was",
             "settings without their token": "; ".join(self.lost) or "none",
         }
-        return Report(headline, facts | stages.notes, [stages.table()])
+        return Report(headline, facts | stages.notes, [*self.diagnosis.tables(), stages.table()])
 
 
 def _listed(pieces: Sequence[str]) -> str:
@@ -176,6 +178,7 @@ def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages)
     rows_after = size + -size % multiple
     plan = Plan(tokenizer.origins, len(source.tokens), len(base.rows), rows_after, tokenizer.segmenter.roles)
     lost = lost_settings(checkpoint.config, generation, plan)
+    head = OutputHead.of(checkpoint)
     with stages("weights of the new rows"):
         transfer = request.transfer(
             source,
@@ -184,10 +187,12 @@ def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages)
             usable,
             materials,
             base.rows,
-            own_head_rows(checkpoint),
+            head.rows,
             stages.say,
         )
         initialization = request.initialize(transfer)
+    with stages("diagnostics"):
+        diagnosis = diagnose(initialization, transfer, request.method, head)
     manifest = Manifest(
         command=REPLACE,
         base=base_name(model),
@@ -195,6 +200,7 @@ def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages)
         method_options=dict(request.method_options),
         materials=request.given(),
         convex=initialization.is_convex,
+        diagnostics=diagnosis.to_json(),
         seed=request.seed,
         plan=plan,
         tokenizer={
@@ -206,7 +212,9 @@ def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages)
         new_tokens=_new_tokens(tokenizer, initialization),
         versions=installed_versions(),
     )
-    return Replacement(tokenizer, plan, initialization, mean_row(usable), manifest, lost, dropped), checkpoint
+    return Replacement(
+        tokenizer, plan, initialization, mean_row(usable), manifest, diagnosis, lost, dropped
+    ), checkpoint
 
 
 def _record(tokenizer: ReplacedTokenizer, request: ReplaceRequest) -> Mapping[str, Any]:

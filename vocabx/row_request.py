@@ -202,16 +202,16 @@ def _encoder(name: str | Encoder | None) -> Encoder | None:
     """Import ``"module:name"``, from the working directory too; make an instance of a class."""
     if not isinstance(name, str):
         return name
-    module, separator, attribute = name.partition(":")
-    if not separator:
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
         raise InputError(f"An encoder is named MODULE:FUNCTION, got {name!r}.")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found = getattr(import_module(module), attribute)
         encoder: Any = found() if inspect.isclass(found) else found
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise InputError(f"The encoder {name} cannot be loaded: {error}.") from error
     if not callable(encoder):
-        raise InputError(f"The encoder {name} is a {type(encoder).__name__}, which cannot be called with texts.")
+        raise InputError(f"The encoder {name} is of type {type(encoder).__name__} and cannot be called with texts.")
     return cast("Encoder", encoder)

@@ -50,7 +50,7 @@ def squares(queries: Floats, keys: Floats) -> NDArray[np.float64]:
     products = (queries.astype(np.float64) @ keys.T.astype(np.float64)) ** 2
     products[products < 0.1] = 0
     totals = products.sum(axis=1, keepdims=True)
-    return np.divide(products, totals, out=np.zeros_like(products), where=totals > 0)
+    return np.asarray(np.divide(products, totals, out=np.zeros_like(products), where=totals > 0))
 
 
 def oracle(source: Floats, new: Floats, usable: Bools) -> NDArray[np.float64]:
@@ -115,6 +115,8 @@ def test_tokens_without_a_vector_or_a_neighbour_are_fallbacks_and_evidence_count
 
 def test_a_centred_space_takes_the_mean_of_all_known_vectors_away_first() -> None:
     source, new, usable = vectors(SOURCES, 3), vectors(9, 4), most()
+    for side in (source, new):  # far from zero, so that a row that is moved although it is not known is seen
+        side[side.any(axis=1)] += 2
     known = np.concatenate([side[side.any(axis=1)] for side in (source, new)])
     mean = known.astype(np.float64).mean(axis=0)
     moved = [np.where(side.any(axis=1, keepdims=True), side - mean, 0).astype(np.float32) for side in (source, new)]

@@ -95,7 +95,7 @@ def test_fallbacks_may_be_nested() -> None:
 
 def test_complete_rows_are_kept_and_empty_ones_become_the_mean() -> None:
     marked = np.array([True, False, True])
-    alignment = mean_where_empty(csr_array([[0.25, 0, 0.75], [0, 0, 0.0]]), np.array([4, 5]), marked)
+    alignment = mean_where_empty(csr_array(np.array([[0.25, 0, 0.75], [0, 0, 0]])), np.array([4, 5]), marked)
     assert written_out(alignment).tolist() == [[0.25, 0, 0.75], [0.5, 0, 0.5]]
     assert alignment.origins.tolist() == [Origin.ALIGNED, Origin.FALLBACK]
     assert alignment.evidence.tolist() == [4, 0]

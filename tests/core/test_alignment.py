@@ -168,10 +168,11 @@ def test_building_adds_up_duplicates_and_leaves_the_argument_alone() -> None:
 
 
 @st.composite
-def alignments_of_one_source(draw: st.DrawFn) -> tuple[Alignment, NDArray[np.int64], Alignment]:
+def alignments_of_one_source(
+    draw: st.DrawFn, convex: bool | None = None
+) -> tuple[Alignment, NDArray[np.int64], Alignment]:
     """Two alignments over the same source tokens, and distinct rows of the first for those of the second."""
-    one = draw(alignments().filter(len))
-    other = draw(alignments().filter(lambda each: len(each) <= len(one)))
+    other, one = sorted([draw(alignments(convex)), draw(alignments(convex))], key=len)
     sources = max(one.weights.shape[1], other.weights.shape[1])
     rows = draw(st.permutations(range(len(one))))[: len(other)]
     return widened(one, sources), np.array(rows, np.int64), widened(other, sources)
@@ -190,10 +191,16 @@ def widened(alignment: Alignment, sources: int) -> Alignment:
 def test_rows_of_another_alignment_take_the_place_of_some(pair: tuple[Alignment, NDArray[np.int64], Alignment]) -> None:
     one, rows, other = pair
     joined = one.with_rows(rows, other)
-    for of_rows in (dense, lambda each: each.origins, lambda each: each.evidence, lambda each: each.is_convex):
+    for of_rows in (dense, lambda each: each.origins, lambda each: each.evidence):
         expected = np.array(of_rows(one))
         expected[rows] = of_rows(other)
         np.testing.assert_array_equal(of_rows(joined), expected)
+
+
+@given(alignments_of_one_source(convex=True))
+def test_convex_alignments_stay_convex_together(pair: tuple[Alignment, NDArray[np.int64], Alignment]) -> None:
+    one, rows, other = pair
+    assert one.with_rows(rows, other).is_convex.all()
 
 
 @given(alignments_of_one_source())

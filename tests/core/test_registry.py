@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from inspect import Parameter
@@ -11,7 +12,7 @@ import pytest
 
 from vocabx.core import registry as module
 from vocabx.core.errors import InputError, UnknownNameError
-from vocabx.core.registry import Entry, Registry, make_together, parameters_of
+from vocabx.core.registry import Entry, Registry, composed, make_parts, parameters_of
 
 FRACTION = Entry("fractions:Fraction", "A fraction.", options={"numerator": 3, "denominator": 4})
 PLUGIN = Entry("decimal:Decimal", "From elsewhere.")
@@ -37,12 +38,18 @@ class Frame:
     wood: str = "oak"
 
 
-def together(name: str, **options: Any) -> list[Any]:
-    """A factory that hands its options on."""
-    return [Lens(name), *make_together([Frame], options)]
+def _parts(options: Mapping[str, Any]) -> list[type]:
+    return [{"frame": Frame, "lens": Lens}[options["first"]], Frame]
+
+
+@composed(_parts)
+def together(first: str, title: str = "", **options: Any) -> list[Any]:
+    """Make a frame, and before it a thing that is named."""
+    return [title, *make_parts(_parts({"first": first}), options)]
 
 
 LENS = Entry(f"{__name__}:Lens", "A lens.", {"name": "reading"})
+TOGETHER = Entry(f"{__name__}:together", "Two things.", {"first": "frame", "wood": "elm"})
 
 
 @pytest.fixture
@@ -111,11 +118,10 @@ def test_an_option_takes_the_place_of_the_rows_own() -> None:
     assert LENS.load(name="far", width=7, is_round=True) == Lens("far", 7, is_round=True)
 
 
-def test_the_parameters_are_the_rows_options_and_the_defaults() -> None:
+def test_the_settings_are_the_defaults_with_the_rows_own_options() -> None:
     expected = {"name": "reading", "width": 3, "share": 0.5, "is_round": False, "colour": None}
-    assert LENS.parameters == expected
+    assert LENS.settings == expected
     assert parameters_of(Lens) == expected | {"name": Parameter.empty}
-    assert parameters_of(together) == {"name": Parameter.empty}
 
 
 def test_an_unknown_option_suggests_the_nearest_and_lists_all() -> None:
@@ -148,26 +154,29 @@ def test_a_whole_number_will_do_for_a_number_and_anything_for_what_has_no_defaul
     assert Entry(f"{__name__}:Lens", "").load(name=3).name == 3
 
 
-def test_things_that_are_made_together_take_the_options_that_they_know() -> None:
-    lens, frame = make_together([Lens, Frame], {"name": "far", "width": 7, "wood": "elm"})
-    assert lens == Lens("far", 7)
-    assert frame == Frame(7, "elm")
-    assert make_together([Frame], {}) == [Frame()]
+def test_several_things_take_the_options_that_they_know() -> None:
+    assert make_parts([Lens, Frame], {"name": "far", "width": 7, "wood": "elm"}) == [Lens("far", 7), Frame(7, "elm")]
+    assert make_parts([Frame], {}) == [Frame()]
 
 
-def test_an_option_that_none_of_several_things_knows_is_refused() -> None:
+def test_the_settings_of_a_composed_thing_are_those_of_its_parts_too() -> None:
+    assert TOGETHER.settings == {"first": "frame", "title": "", "width": 4, "wood": "elm"}
+    assert TOGETHER.load() == ["", Frame(wood="elm"), Frame(wood="elm")]
+    assert TOGETHER.load(title="two", width=9) == ["two", Frame(9, "elm"), Frame(9, "elm")]
+
+
+def test_another_part_brings_its_own_options() -> None:
+    assert TOGETHER.load(first="lens", name="far", share=1) == ["", Lens("far", share=1), Frame(wood="elm")]
+    with pytest.raises(UnknownNameError, match="no option called 'share'"):
+        TOGETHER.load(share=1)
+
+
+def test_an_option_that_no_part_knows_is_refused() -> None:
     with pytest.raises(UnknownNameError, match=r"no option called 'wod'\. Did you mean 'wood'\?"):
-        make_together([Lens, Frame], {"name": "far", "wod": "elm"})
+        TOGETHER.load(wod="elm")
 
 
-def test_a_value_of_another_type_is_refused_whichever_thing_takes_it() -> None:
-    for option in ({"wood": 3}, {"share": "half"}, {"width": 2.5}):
+def test_a_value_of_another_type_is_refused_whichever_part_takes_it() -> None:
+    for option in ({"wood": 3}, {"first": "lens", "share": "half"}, {"width": 2.5}, {"title": 1}):
         with pytest.raises(InputError, match="The option"):
-            make_together([Lens, Frame], {"name": "far"} | option)
-
-
-def test_a_factory_that_takes_any_option_checks_them_itself() -> None:
-    entry = Entry(f"{__name__}:together", "", {"name": "far", "wood": "elm"})
-    assert entry.load(width=9) == [Lens("far"), Frame(9, "elm")]
-    with pytest.raises(UnknownNameError, match="no option called 'widht'"):
-        entry.load(widht=9)
+            TOGETHER.load(**option)

@@ -528,6 +528,7 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
         "reading the base's rows",
         "tokenizer",
         "weights of the new rows",
+        "diagnostics",
         "checkpoint",
         "reopening",
     ]
@@ -536,7 +537,7 @@ def test_every_stage_is_measured(tmp_path: Path) -> None:
     report = extension.report(stages)
     assert [row[0] for row in report.tables[-1].rows] == names
     assert report.facts["new tokens"] == SIZE
-    assert report.facts["rows without evidence (mean)"] == 0
+    assert report.facts["rows fallback"] == 0
     before, after = extension.tokenizer.corpus_tokens
     assert (report.facts["corpus tokens before"], report.facts["corpus tokens after"]) == (before, after)
     assert 0 < after < before

@@ -161,6 +161,7 @@ def test_the_report_adds_up(tmp_path: Path) -> None:
         "reading the base's rows",
         "tokenizer",
         "weights of the new rows",
+        "diagnostics",
         "checkpoint",
         "reopening",
     ]

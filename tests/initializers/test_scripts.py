@@ -8,7 +8,7 @@ from tests import strategies
 from tests.strategies import FLOAT_TYPES
 from tests.tokenizer_tools.toys import of_merges, wordpiece
 from tests.transfers import transfer
-from vocabx.core import arrays
+from vocabx.core import alignment, arrays
 from vocabx.core.arrays import Bools, Ints
 from vocabx.core.tokens import TokenTable
 from vocabx.initializers import scripts
@@ -138,7 +138,7 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch: pytest.MonkeyPatch)
 def test_blocks_are_small_and_rows_beyond_the_tokens_are_not_read() -> None:
     matrix = np.concatenate([source_rows(), np.full((4, 3), np.nan, np.float32)])
     blocks = list(two_buckets(np.zeros(200, np.int64)).blocks(matrix))
-    assert all(len(block) <= scripts.NEW_ROWS_PER_BLOCK and np.isfinite(block).all() for block in blocks)
+    assert all(len(block) <= alignment.NEW_ROWS_PER_BLOCK and np.isfinite(block).all() for block in blocks)
 
 
 def test_the_draw_depends_on_the_seed() -> None:

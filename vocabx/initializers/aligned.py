@@ -28,7 +28,7 @@ class Aligned:
     head: Aligner | None = None
 
     def initialize(self, transfer: Transfer) -> Initialization:
-        """Return the alignment; nothing is drawn, so the seed has no effect."""
+        """Return the alignment; the seed has an effect where the aligner draws, or learns from text."""
         rows = self.input.align(transfer)
         if self.head is None:
             return Initialization.shared(rows)

@@ -215,5 +215,9 @@ def method_report(name: str) -> Report:
         "needs": ", ".join(entry.needs) or "nothing",
         "source": entry.paper,
     }
-    rows = [(option, format_number(value) if isinstance(value, bool) else str(value)) for option, value in sorted(entry.settings.items()) if option != "aligner"]
+    rows = [
+        (option, format_number(value) if isinstance(value, bool) else str(value))
+        for option, value in sorted(entry.settings.items())
+        if option != "aligner"
+    ]
     return Report("", facts, [Table("options, set with --method-option", ("name", "default"), rows)] if rows else [])
