@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.advice.test_advice import made
-from vocabx.advice_picture import check_picture, draw_advice
+from vocabx.advice_picture import draw_advice
 from vocabx.core.errors import InputError, MissingExtraError, OutputError
+from vocabx.picture import check_picture
 
 CURVES = {"a knee": [100, 60, 50, 49], "no knee": [100, 60, 50, 40]}
 BEGINNINGS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}

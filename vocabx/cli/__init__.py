@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vocabx import __version__
+from vocabx.cli.compare import compare
 from vocabx.cli.demo import demo
 from vocabx.cli.explain import explain
 from vocabx.cli.extend import extend
@@ -58,7 +59,7 @@ def tokenizer() -> None:
 
 
 # In the order of a user's work, which is the order of the help text.
-for command in (extend, replace, trim, tokenizer, verify, explain, methods, demo):
+for command in (extend, replace, trim, tokenizer, verify, explain, methods, compare, demo):
     main.add_command(command)
 for command in (tokenizer_train, tokenizer_advise, tokenizer_extend, tokenizer_audit):
     tokenizer.add_command(command)
