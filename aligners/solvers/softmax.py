@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from vocabx.aligners.solvers.repeated_rows import nearest_of_repeated
 from vocabx.aligners.solvers.sparse_rows import require, sparse_rows
 from vocabx.core.arrays import Floats
-from vocabx.core.neighbours import check_index, nearest_by_cosine
+from vocabx.core.neighbours import check_index
 
 __all__ = ["SoftmaxNeighbours"]
 
@@ -49,7 +50,7 @@ class SoftmaxNeighbours:
 
     def weigh(self, queries: Floats, keys: Floats) -> csr_array:
         """Return convex weights, float64 and shape (N, C), of which at most K in a row are not zero."""
-        ids, cosines = nearest_by_cosine(queries, keys, self.neighbours, index=self.index)
+        ids, cosines = nearest_of_repeated(queries, keys, self.neighbours, index=self.index)
         scores = cosines.astype(np.float64)
         # Subtracted before it is divided, so that no quotient overflows and the nearest key's is 0.
         weights = np.exp((scores - scores[:, :1]) / self.temperature)

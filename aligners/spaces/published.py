@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vocabx.aligners.spaces.token_vectors import token_vectors
+from vocabx.aligners.spaces.token_vectors import token_vectors, vectors_of_texts
 from vocabx.aligners.spaces.word_vectors import WordVectors
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.segmenter import Segmenter
@@ -19,4 +19,4 @@ def published_token_vectors(segmenter: Segmenter, ids: Ints, words: WordVectors,
     if how != "compose":
         return token_vectors(segmenter, ids, words, how)
     surfaces = segmenter.tokens.surfaces
-    return words.vectors_of([surfaces[token].decode("utf-8", "replace").strip() for token in ids.tolist()])
+    return vectors_of_texts([surfaces[token].decode("utf-8", "replace").strip() for token in ids.tolist()], words)

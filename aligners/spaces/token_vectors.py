@@ -16,7 +16,7 @@ from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.segmenter import Segmenter
 from vocabx.core.tokens import TokenTable
 
-__all__ = ["WAYS", "text_of_tokens", "token_vectors"]
+__all__ = ["WAYS", "text_of_tokens", "token_vectors", "vectors_of_texts"]
 
 WAYS = MappingProxyType(
     {
@@ -88,13 +88,17 @@ def text_of_tokens(table: TokenTable, ids: Ints) -> list[str]:
     ]
 
 
+def vectors_of_texts(texts: Sequence[str], words: WordVectors) -> Floats:
+    """Return the vectors of texts, shape (N, d); those of equal texts are equal bit for bit, and made once."""
+    distinct = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    return np.asarray(words.vectors_of(list(distinct))[[distinct[text] for text in texts]])
+
+
 def _composed(table: TokenTable, ids: Ints, words: WordVectors) -> Floats:
     texts = text_of_tokens(table, ids)
-    distinct = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    vectors = words.vectors_of(list(distinct))
-    if "" in distinct:
-        vectors[distinct[""]] = 0
-    return np.asarray(vectors[[distinct[text] for text in texts]])
+    vectors = vectors_of_texts(texts, words)
+    vectors[[not text for text in texts]] = 0
+    return vectors
 
 
 def _spellings(segmenter: Segmenter, texts: Sequence[str]) -> csr_array:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class Ragged:
         """Flatten a list of lists."""
         lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        values = np.fromiter((value for row in rows for value in row), np.int64, int(starts[-1]))
+        values = np.fromiter(chain.from_iterable(rows), np.int64, int(starts[-1]))
         return cls(values, starts)
 
     @property
