@@ -96,7 +96,9 @@ def test_trim_passes_its_options_on(place: Place, run: Run) -> None:
 
 def test_the_defaults_are_those_of_the_library() -> None:
     replace = main.commands["replace"].make_context("vocabx", ["m", "--tokenizer", "t"]).params
-    assert ReplaceRequest("t", **{name: replace[name] for name in ("method", "seed", "pad_to_multiple")}) == ReplaceRequest("t")
+    assert ReplaceRequest(
+        "t", **{name: replace[name] for name in ("method", "seed", "pad_to_multiple")}
+    ) == ReplaceRequest("t")
     assert replace["method"] == DEFAULT_METHOD
     trim = main.commands["trim"].make_context("vocabx", ["m", "--corpus", "c"]).params
     names = ("minimum_frequency", "pad_to_multiple", "text_field")

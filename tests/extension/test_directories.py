@@ -242,7 +242,10 @@ def test_the_weights_of_the_rows_are_stored_and_give_the_rows(tmp_path: Path) ->
 
 def test_a_draw_is_described_in_the_manifest(tmp_path: Path) -> None:
     _, out, _ = extend(tmp_path, method="univariate", seed=9)
-    assert Manifest.load(out).rows["head"] == f"GaussianDraw(distribution='univariate', count={SIZE}, seed=9, stream=1, scale=1.0)"
+    assert (
+        Manifest.load(out).rows["head"]
+        == f"GaussianDraw(distribution='univariate', count={SIZE}, seed=9, stream=1, scale=1.0)"
+    )
     assert load_alignments(Manifest.load(out), out) == {}
     assert not list(out.glob("*.npz"))
 
