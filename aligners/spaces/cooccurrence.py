@@ -7,23 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocabx.aligners.space import TokenVectors
-from vocabx.aligners.spaces.cache import trained_vectors
 from vocabx.aligners.spaces.procrustes import Procrustes
-from vocabx.aligners.spaces.sentences import token_sentences
 from vocabx.aligners.spaces.shared import require_shared
-from vocabx.aligners.spaces.train_vectors import Training
+from vocabx.aligners.spaces.trained import Trained, token_rows
 from vocabx.aligners.spaces.word_vectors import WordVectors
 from vocabx.core.arrays import Floats
-from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
-from vocabx.core.segmenter import Segmenter
 from vocabx.core.transfer import Transfer
 
 __all__ = ["Cooccurrence"]
 
 
-@dataclass(frozen=True)
-class Cooccurrence:
+@dataclass(frozen=True, kw_only=True)
+class Cooccurrence(Trained):
     """Train vectors of source tokens and of target tokens, each on text that their own tokenizer cut.
 
     The source's vectors are turned onto the target's by the tokens that both have, by exact bytes. This is after
@@ -46,25 +42,16 @@ class Cooccurrence:
     centre_pairs: bool = False
     normalise: bool = True
     refinements: int = 0
-    dimensions: int = 100
-    epochs: int = 0
-    minimum_count: int = 10
-    negatives: int = 10
-    shortest_ngram: int = 3
     longest_ngram: int = 0
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        self._training(0)
 
     def vectors(self, transfer: Transfer) -> TokenVectors:
         """Return vectors of source and new tokens; raise `InputError` without a corpus or shared tokens in it."""
         materials = transfer.materials
         if materials.corpus is None:
             raise InputError("Vectors of tokens are trained on text in the new language. Give it with --corpus.")
-        training = self._training(int(transfer.generator().integers(2**31)))
-        source = self._rows(transfer.source, materials.source_corpus or materials.corpus, training, transfer)
-        target = self._rows(transfer.target, materials.corpus, training, transfer)
+        training = self.training(transfer)
+        source = token_rows(transfer.source, materials.source_corpus or materials.corpus, training, transfer)
+        target = token_rows(transfer.target, materials.corpus, training, transfer)
         pairs = np.flatnonzero(transfer.shared >= 0)
         pairs = pairs[target[pairs].any(axis=1) & source[transfer.shared[pairs]].any(axis=1)]
         if not len(pairs):
@@ -79,27 +66,6 @@ class Cooccurrence:
         vectors = TokenVectors(source @ rotation, np.asarray(target[transfer.new_ids], np.float32))
         require_shared(vectors, transfer, "the vectors that were trained on the corpus")
         return vectors
-
-    def _rows(self, segmenter: Segmenter, corpus: Corpus, training: Training, transfer: Transfer) -> Floats:
-        """Return a row of every token, zero where it is too rare."""
-        table, sentences = segmenter.tokens, token_sentences(segmenter, corpus)
-        words = trained_vectors(sentences, training, transfer.materials.cache, transfer.say)
-        rows = np.zeros((len(table), self.dimensions), np.float32)
-        known = [token for token in np.flatnonzero(table.is_text).tolist() if table.pieces[token] in words.row_of]
-        rows[known] = words.rows[[words.row_of[table.pieces[token]] for token in known]]
-        return rows
-
-    def _training(self, seed: int) -> Training:
-        return Training(
-            dimensions=self.dimensions,
-            epochs=self.epochs,
-            minimum_count=self.minimum_count,
-            negatives=self.negatives,
-            shortest_ngram=self.shortest_ngram,
-            longest_ngram=self.longest_ngram,
-            workers=self.workers,
-            seed=seed,
-        )
 
 
 def _as_words(rows: Floats) -> WordVectors:

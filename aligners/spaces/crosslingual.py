@@ -20,7 +20,7 @@ from vocabx.aligners.spaces.published import published_token_vectors
 from vocabx.aligners.spaces.read_vectors import read_vectors
 from vocabx.aligners.spaces.shared import require_shared
 from vocabx.aligners.spaces.token_vectors import WAYS, token_vectors
-from vocabx.aligners.spaces.train_vectors import Training
+from vocabx.aligners.spaces.trained import Trained
 from vocabx.aligners.spaces.translation import Translation, measure_translation
 from vocabx.aligners.spaces.word_vectors import WordVectors
 from vocabx.core.errors import InputError, UnknownNameError
@@ -37,8 +37,8 @@ SPLIT = 1
 """Stream of the draw that holds words out."""
 
 
-@dataclass(frozen=True)
-class AlignedWords:
+@dataclass(frozen=True, kw_only=True)
+class AlignedWords(Trained):
     """Make vectors of tokens of word vectors, after turning those of the source language onto the target language's.
 
     The words of a dictionary, or else the words that both languages spell alike, fix the rotation (Minixhofer et al.
@@ -89,18 +89,12 @@ class AlignedWords:
     most_words: int = 0
     measure: bool = True
     parity: bool = False
-    dimensions: int = 100
-    epochs: int = 0
     minimum_count: int = 5
-    negatives: int = 10
-    shortest_ngram: int = 3
-    longest_ngram: int = 6
-    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.how not in WAYS:
             raise UnknownNameError("way to make token vectors", self.how, WAYS)
-        self._training(0)
+        super().__post_init__()
 
     def vectors(self, transfer: Transfer) -> TokenVectors:
         """Return vectors of source and new tokens; raise `InputError` where word vectors or pairs are missing."""
@@ -119,7 +113,7 @@ class AlignedWords:
             words = read_vectors(file, trust_pickle=transfer.materials.trust_pickle, limit=limit)
             transfer.say(f"{len(words):,} words of {file} serve both languages")
             return words, words, None
-        training = self._training(int(transfer.generator().integers(2**31)))
+        training = self.training(transfer)
         source, target = source_words(transfer, training, limit), target_words(transfer, training, limit)
         if self.aligned or not self.reduce:
             check_dimensions(source, target, transfer, "" if self.aligned else ", or set reduce to shorten the longer")
@@ -165,18 +159,6 @@ class AlignedWords:
             return None
         return measure_translation(
             self._procrustes, source, target, pairs, transfer.generator(SPLIT), self.cases, self.identical
-        )
-
-    def _training(self, seed: int) -> Training:
-        return Training(
-            dimensions=self.dimensions,
-            epochs=self.epochs,
-            minimum_count=self.minimum_count,
-            negatives=self.negatives,
-            shortest_ngram=self.shortest_ngram,
-            longest_ngram=self.longest_ngram,
-            workers=self.workers,
-            seed=seed,
         )
 
 
