@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from scipy.sparse import csr_array, diags_array
 from vocabx.aligners.convex_word2vec.pairs import keep_chances, noise
 from vocabx.core.arrays import Bools, Floats, Ints, Matrix, row_blocks
 
-__all__ = ["COMPARISONS", "Comparison", "SourcePairs"]
+__all__ = ["COMPARISONS", "Comparison", "Evidence", "SourcePairs"]
 
 MOST_DIMENSIONS = 1024
 """Principal directions of a matrix that a fit looks at."""
@@ -60,81 +59,60 @@ class Comparison:
         return Comparison(self.centres * np.float32(scale), self.contexts, scale * self.offset + offset)
 
 
-class Fit(Protocol):
-    """A way to compare."""
+@dataclass(frozen=True)
+class Evidence:
+    """What a comparison is made from: input rows and head rows (S', D), the same object where they are tied.
 
-    def __call__(
-        self,
-        inputs: Matrix,
-        heads: Matrix,
-        usable: Bools,
-        fit: SourcePairs,
-        test: SourcePairs,
-        rank: int,
-        generator: np.random.Generator,
-    ) -> Comparison:
-        """Compare input rows (S', D) with head rows (S', D); `test` are pairs that no map was fitted on."""
+    Maps are fitted on the pairs `fit`, and scores calibrated on `test`, which no map has seen; `rank` is the most
+    dimensions that a map keeps.
+    """
 
-
-def _raw(
-    inputs: Matrix,
-    heads: Matrix,
-    usable: Bools,
-    fit: SourcePairs,
-    test: SourcePairs,
-    rank: int,
-    generator: np.random.Generator,
-) -> Comparison:
-    same = heads is inputs
-    centres = _dense(inputs, usable)
-    return Comparison(centres, centres if same else _dense(heads, usable))
+    inputs: Matrix
+    heads: Matrix
+    usable: Bools
+    fit: SourcePairs
+    test: SourcePairs
+    rank: int
+    generator: np.random.Generator
 
 
-def _scaled(
-    inputs: Matrix,
-    heads: Matrix,
-    usable: Bools,
-    fit: SourcePairs,
-    test: SourcePairs,
-    rank: int,
-    generator: np.random.Generator,
-) -> Comparison:
-    raw = _raw(inputs, heads, usable, fit, test, rank, generator)
+def _raw(evidence: Evidence) -> Comparison:
+    centres = _dense(evidence.inputs, evidence.usable)
+    is_tied = evidence.heads is evidence.inputs
+    return Comparison(centres, centres if is_tied else _dense(evidence.heads, evidence.usable))
+
+
+def _scaled(evidence: Evidence) -> Comparison:
+    raw, usable = _raw(evidence), evidence.usable
     centred = Comparison(_centred(raw.centres, usable), _centred(raw.contexts, usable))
-    return _calibrate(centred, test, generator)
+    return _calibrate(centred, evidence.test, evidence.generator)
 
 
-def _fitted(
-    inputs: Matrix,
-    heads: Matrix,
-    usable: Bools,
-    fit: SourcePairs,
-    test: SourcePairs,
-    rank: int,
-    generator: np.random.Generator,
-) -> Comparison:
-    raw = _raw(inputs, heads, usable, fit, test, rank, generator)
-    weighted = fit.weighted
+def _fitted(evidence: Evidence) -> Comparison:
+    weighted = evidence.fit.weighted
     total = weighted.sum()
     if not total:
-        return _calibrate(Comparison(_centred(raw.centres, usable), _centred(raw.contexts, usable)), test, generator)
+        return _scaled(evidence)
+    raw, usable = _raw(evidence), evidence.usable
     near = np.asarray(weighted.sum(axis=1)) / total
-    far = noise(fit.frequencies)
+    far = noise(evidence.fit.frequencies)
     centres = _whitened(raw.centres, usable, near)
     contexts = _whitened(raw.contexts, usable, far)
     joint = centres.T @ (weighted.astype(np.float32) @ contexts) / np.float32(total)
     joint -= np.outer(near @ centres, far @ contexts)
     u, strengths, v = np.linalg.svd(joint.astype(np.float64))
-    kept = min(rank, len(strengths))
+    kept = min(evidence.rank, len(strengths))
     root = np.sqrt(strengths[:kept])
     fitted = Comparison(
         np.ascontiguousarray(centres @ (u[:, :kept] * root).astype(np.float32)),
         np.ascontiguousarray(contexts @ (v[:kept].T * root).astype(np.float32)),
     )
-    return _calibrate(fitted, test, generator)
+    return _calibrate(fitted, evidence.test, evidence.generator)
 
 
-COMPARISONS: Mapping[str, Fit] = MappingProxyType({"raw": _raw, "scaled": _scaled, "fitted": _fitted})
+COMPARISONS: Mapping[str, Callable[[Evidence], Comparison]] = MappingProxyType(
+    {"raw": _raw, "scaled": _scaled, "fitted": _fitted}
+)
 
 
 def _dense(matrix: Matrix, usable: Bools) -> Floats:

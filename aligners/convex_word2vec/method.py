@@ -16,7 +16,7 @@ from vocabx.aligners.convex_word2vec.candidates import (
     translated,
     wanted,
 )
-from vocabx.aligners.convex_word2vec.comparison import COMPARISONS, Comparison, SourcePairs
+from vocabx.aligners.convex_word2vec.comparison import COMPARISONS, Comparison, Evidence, SourcePairs
 from vocabx.aligners.convex_word2vec.counted import Counted
 from vocabx.aligners.convex_word2vec.loss import LOSSES, skip_gram
 from vocabx.aligners.convex_word2vec.mixture import Mixture
@@ -175,7 +175,8 @@ class ConvexWord2Vec:
             SourcePairs(counts, counted.source_frequencies(len(transfer.usable)), self.subsample, self.negatives)
             for counts in counted.source_pairs(len(transfer.usable))
         )
-        return COMPARISONS[self.compare](inputs, heads, transfer.usable, fit, test, self.rank, transfer.generator(1))
+        evidence = Evidence(inputs, heads, transfer.usable, fit, test, self.rank, transfer.generator(1))
+        return COMPARISONS[self.compare](evidence)
 
     def _problem(self, counted: Counted, compared: Comparison) -> Problem:
         keep = keep_chances(counted.frequencies, self.subsample)
