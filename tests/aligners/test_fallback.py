@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from vocabx.aligners.constituents import Constituents
 from vocabx.aligners.fallback import Otherwise, mean_where_empty
 from vocabx.core.alignment import Alignment, Origin
 from vocabx.core.arrays import Bools
+from vocabx.core.errors import InputError
 from vocabx.core.transfer import Transfer
 
 SOURCE = of_merges(("a", "b"))
@@ -99,3 +101,23 @@ def test_complete_rows_are_kept_and_empty_ones_become_the_mean() -> None:
     assert written_out(alignment).tolist() == [[0.25, 0, 0.75], [0.5, 0, 0.5]]
     assert alignment.origins.tolist() == [Origin.ALIGNED, Origin.FALLBACK]
     assert alignment.evidence.tolist() == [4, 0]
+
+
+@given(st.sets(st.sampled_from(NEW)), st.floats(0, 1))
+def test_a_share_of_the_second_aligner_is_blended_into_the_rows_that_the_first_knows(
+    known: set[bytes], share: float
+) -> None:
+    first = Knowing(dict.fromkeys(known, 7))
+    alignment = Otherwise(first, Constituents(), share).align(told())
+    alone, others = written_out(first.align(told())), written_out(Constituents().align(told()))
+    is_known = np.array([[surface in known] for surface in NEW])
+    expected = np.where(is_known, (1 - share) * alone + share * others, others)
+    np.testing.assert_allclose(written_out(alignment), expected, atol=1e-12)
+    assert alignment.is_convex.all()
+    assert (alignment.origins == Origin.FALLBACK).tolist() == [surface not in known for surface in NEW]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_beyond_nothing_and_everything_is_refused(share: float) -> None:
+    with pytest.raises(InputError, match="A share lies from 0 to 1"):
+        Otherwise(Knowing({}), Constituents(), share)

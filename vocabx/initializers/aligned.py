@@ -54,10 +54,13 @@ def _counting(options: Mapping[str, Any]) -> list[Factory]:
 
 
 @composed(_counting)
-def by_counts(aligner: str, **options: Any) -> Aligned:
-    """Return the aligner ``"module:Class"`` as a method, with constituents where it saw nothing."""
+def by_counts(aligner: str, constituents: float = 0.0, **options: Any) -> Aligned:
+    """Return the aligner ``"module:Class"`` as a method, with constituents where it saw nothing.
+
+    `constituents` is the share of theirs in every other row too.
+    """
     [counts] = make_parts(_counting({"aligner": aligner}), options)
-    return Aligned(Otherwise(counts, Constituents()))
+    return Aligned(Otherwise(counts, Constituents(), constituents))
 
 
 def _space_and_solver(options: Mapping[str, Any]) -> list[Factory]:
@@ -68,7 +71,10 @@ def _space_and_solver(options: Mapping[str, Any]) -> list[Factory]:
 
 
 @composed(_space_and_solver)
-def by_space(space: str, solver: str, centre: bool = False, **options: Any) -> Aligned:
-    """Return a solver in a space, by their names, with constituents for tokens that the space does not know."""
+def by_space(space: str, solver: str, centre: bool = False, constituents: float = 0.0, **options: Any) -> Aligned:
+    """Return a solver in a space, by their names, with constituents for tokens that the space does not know.
+
+    `constituents` is the share of theirs in every other row too.
+    """
     made_space, made_solver = make_parts(_space_and_solver({"space": space, "solver": solver}), options)
-    return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents()))
+    return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents(), constituents))
