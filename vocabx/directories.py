@@ -9,6 +9,7 @@ from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
+from vocabx.core.transfer import Materials
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
 from vocabx.output_head import OutputHead
@@ -100,13 +101,19 @@ def _texts(request: Request) -> list[Path]:
 
 
 def plan_extension(
-    model: str | Path, request: Request, stages: Stages, tokenizer: ExtendedTokenizer | None = None
+    model: str | Path,
+    request: Request,
+    stages: Stages,
+    tokenizer: ExtendedTokenizer | None = None,
+    materials: Materials | None = None,
 ) -> tuple[Extension, Checkpoint]:
-    """Decide everything and write nothing; a tokenizer that is given is used instead of training one."""
-    request.check(request.open_corpus())  # what is missing is reported before the base is read
+    """Decide everything and write nothing; a tokenizer or materials that are given are not made or opened again."""
+    materials = materials or request.check(request.open_corpus())  # what is missing is said before the base is read
     checkpoint, source, base = open_base(resolve_model(model), stages)
     head = OutputHead.of(checkpoint)
-    return prepare(base, source, base_name(model), request, stages, tokenizer, head=head), checkpoint
+    name = base_name(model)
+    extension = prepare(base, source, name, request, stages, tokenizer, head=head, materials=materials)
+    return extension, checkpoint
 
 
 def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmenter, Embeddings]:

@@ -16,6 +16,7 @@ from vocabx.core.embeddings import Embeddings
 from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.plan import NEW, Plan
 from vocabx.core.report import Cell, Report, Table
+from vocabx.core.transfer import Materials
 from vocabx.diagnostics.diagnosis import Diagnosis, count_tokens, diagnose
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
@@ -145,14 +146,15 @@ def prepare(
     tokenizer: ExtendedTokenizer | None = None,
     *,
     head: OutputHead = OutputHead(),  # noqa: B008  frozen
+    materials: Materials | None = None,
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
     New tokens take reserved slots of the base over, if they are given any, and follow its last id; there they take over
-    its padding rows before the matrix grows. It never shrinks.
+    its padding rows before the matrix grows. It never shrinks. Materials that are open already are not opened again.
     """
     corpus = request.open_corpus()
-    materials = request.check(corpus)
+    materials = materials or request.check(corpus)
     with stages("reading the base's rows"):
         usable = base.usable()
         padding = mean_row(usable)

@@ -78,17 +78,21 @@ def extend_model(
     return extended, extension
 
 
+def _has_own_head(model: PreTrainedModel) -> bool:
+    head = model.get_output_embeddings()
+    return head is not None and head.weight is not model.get_input_embeddings().weight
+
+
 def _output_head(model: PreTrainedModel) -> OutputHead:
     head = model.get_output_embeddings()
-    is_own = head is not None and head.weight is not model.get_input_embeddings().weight
-    has_bias = getattr(head, "bias", None) is not None
-    return OutputHead(_to_numpy(head.weight) if is_own else None, head is not None, has_bias)
+    rows = _to_numpy(head.weight) if _has_own_head(model) else None
+    return OutputHead(rows, head is not None, getattr(head, "bias", None) is not None)
 
 
 def _resize(model: PreTrainedModel, extension: Extension) -> None:
     """Make all rows from the old matrices first, then let transformers resize, then fill in."""
     head = model.get_output_embeddings()
-    has_own_head = head is not None and head.weight is not model.get_input_embeddings().weight
+    has_own_head = _has_own_head(model)
     plan, rules = extension.plan, extension.initialization
     rows = _rows(model.get_input_embeddings().weight, rules.input, extension)
     head_rows = _rows(head.weight, rules.head, extension) if has_own_head else None

@@ -22,6 +22,7 @@ from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable
+from vocabx.core.transfer import Materials
 from vocabx.diagnostics.diagnosis import Diagnosis, diagnose
 from vocabx.directories import open_base
 from vocabx.extension import mean_row, provenance
@@ -160,9 +161,11 @@ def replace(
     return replacement
 
 
-def plan_replacement(model: str | Path, request: ReplaceRequest, stages: Stages) -> tuple[Replacement, Checkpoint]:
-    """Decide everything and write nothing."""
-    materials = request.check(request.open_corpus())
+def plan_replacement(
+    model: str | Path, request: ReplaceRequest, stages: Stages, materials: Materials | None = None
+) -> tuple[Replacement, Checkpoint]:
+    """Decide everything and write nothing; materials that are open already are not opened again."""
+    materials = materials or request.check(request.open_corpus())
     target = read_tokenizer(resolve_model(request.tokenizer, weights=False))
     checkpoint, source, base = open_base(resolve_model(model), stages)
     generation = read_generation_config(checkpoint.directory)

@@ -27,7 +27,9 @@ from tests.tokenizer_tools.toys import byte_level, english, invented, korean, ll
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Floats, Matrix
+from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError, OutputError, TokenizerError
+from vocabx.core.transfer import Materials
 from vocabx.directories import extend_tokenizer_only, plan_extension
 from vocabx.explanation import Explainer
 from vocabx.extension import Extension
@@ -554,3 +556,16 @@ def test_every_method_writes_a_model(method: str, tmp_path: Path) -> None:
         rows = load_model(out)[name][KEPT:].astype(np.float32)
         assert np.isfinite(rows).all()
         assert rows.any(axis=1).all()
+
+
+def test_what_methods_draw_on_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    materials = Request.materials
+
+    def counted(request: Request, corpus: Corpus | None) -> Materials:
+        opened.append(request)
+        return materials(request, corpus)
+
+    monkeypatch.setattr(Request, "materials", counted)
+    extend(tmp_path)
+    assert len(opened) == 1

@@ -39,7 +39,7 @@ __all__ = ["compare"]
     "--methods",
     multiple=True,
     metavar="NAME[:OPTION=VALUE...],...",
-    help="Methods of `vocabx methods`, with options if need be: focus,align:counts=pairs. May be repeated. "
+    help="Methods of `vocabx methods`, with options if need be: focus,wechsel:how=incidence. May be repeated. "
     "Default: all whose materials are given.",
 )
 @row_options

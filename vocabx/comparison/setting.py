@@ -70,9 +70,9 @@ class Setting:
         materials = request.materials(request.open_corpus())
         decision: Decision
         if isinstance(request, ReplaceRequest):
-            decision, checkpoint = plan_replacement(model, request, stages)
+            decision, checkpoint = plan_replacement(model, request, stages, materials)
         else:
-            decision, checkpoint = plan_extension(model, request, stages)
+            decision, checkpoint = plan_extension(model, request, stages, materials=materials)
         _, source, base = open_base(resolve_model(model), stages)
         return cls(base_name(model), request, checkpoint, source, base, decision, materials)
 
