@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def test_a_comparison_goes_on_where_it_was_cut_off(
         return trained(self, lines, seed, place)
 
     monkeypatch.setattr(Measuring, "trained", interrupted)
-    assert run(*asked, "--out", tmp_path / "out").status == 130
+    stopped = run(*asked, "--out", tmp_path / "out")
+    assert stopped.status == 130
+    assert f"Interrupted. What was measured is kept in {tmp_path / 'out'}" in stopped.err
     kept = {file.name: file.read_bytes() for file in (tmp_path / "out" / "results").iterdir()}
     assert len(kept) == 5  # the base, two methods before training, one with two seeds after it
     resumed = data(run(*asked, "--out", tmp_path / "out"))
@@ -80,6 +83,21 @@ def test_a_comparison_goes_on_where_it_was_cut_off(
         for times in ("methods", "trained"):
             for row, expected in zip(found[times], whole[times], strict=True):
                 assert row | {"seconds": 0} == expected | {"seconds": 0}
+
+
+def test_only_what_other_materials_concern_is_measured_again(corpus: Path, run: Run, tmp_path: Path) -> None:
+    def left(methods: str, *materials: object) -> str:
+        asked = arguments(corpus, "--methods", methods, *materials, "--out", tmp_path / "out", "--dry-run")
+        return run(*asked).err.partition("measurements left")[2].split()[0]
+
+    data(run(*arguments(corpus, "--methods", "mean,align,clp", "--donor", DEMO / "base", "--json", "--out",
+                        tmp_path / "out")))  # fmt: skip
+    assert left("mean,align") == "0"
+    assert left("mean,align,clp", "--donor", DEMO / "base") == "0"
+    shutil.copytree(DEMO / "base", tmp_path / "other")
+    assert left("mean,align,clp", "--donor", tmp_path / "other") == "1"
+    (tmp_path / "dictionary").write_text("water\t물\n", "utf-8")
+    assert left("mean,align,clp", "--donor", DEMO / "base", "--dictionary", tmp_path / "dictionary") == "2"
 
 
 def test_trained_rows_serve_the_target_language_better_and_the_source_no_worse(corpus: Path, run: Run) -> None:

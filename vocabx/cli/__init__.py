@@ -14,6 +14,7 @@ from vocabx.cli.demo import demo
 from vocabx.cli.explain import explain
 from vocabx.cli.extend import extend
 from vocabx.cli.methods import methods
+from vocabx.cli.options import LEFT_BEHIND
 from vocabx.cli.replace import replace
 from vocabx.cli.tokenizer_advise import tokenizer_advise
 from vocabx.cli.tokenizer_audit import tokenizer_audit
@@ -26,6 +27,7 @@ from vocabx.core.errors import VocabxError
 __all__ = ["main"]
 
 TERMINATED = 128 + signal.SIGTERM
+NOTHING = "Nothing was changed."
 
 
 class Group(click.Group):
@@ -37,11 +39,11 @@ class Group(click.Group):
         except VocabxError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as interrupt:
-            click.echo("\nInterrupted. Nothing was changed.", err=True)
+            click.echo(f"\nInterrupted. {context.meta.get(LEFT_BEHIND, NOTHING)}", err=True)
             raise SystemExit(130) from interrupt
         except SystemExit as stop:
             if stop.code == TERMINATED:
-                click.echo("Terminated. Nothing was changed.", err=True)
+                click.echo(f"Terminated. {context.meta.get(LEFT_BEHIND, NOTHING)}", err=True)
             raise
 
 

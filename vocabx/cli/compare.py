@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from vocabx.cli.options import (
+    LEFT_BEHIND,
     as_json_option,
     force_option,
     hide_loading_bars,
@@ -135,6 +136,9 @@ def compare(
     from vocabx.eval.decoder import require_torch
     from vocabx.picture import check_picture
 
+    if out is not None:
+        kept = f"What was measured is kept in {out}; the same command goes on from there."
+        click.get_current_context().meta[LEFT_BEHIND] = kept
     probe = Probe(steps, tokens_per_step, learning_rate, train_all_rows)
     chosen = parse_variants(methods) if methods else None
     request = _request(options, out)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vocabx.stages import Stages
 
 __all__ = [
+    "LEFT_BEHIND",
     "as_json_option",
     "force_option",
     "hide_loading_bars",
@@ -28,6 +29,9 @@ __all__ = [
     "read_settings",
     "row_options",
 ]
+
+LEFT_BEHIND = "vocabx.left_behind"
+"""In the context of a command: what it says when it is stopped, where that is not that nothing was changed."""
 
 ROW_SETTINGS = (
     "method",

@@ -123,21 +123,32 @@ class Setting:
         return fingerprint(__version__, dict(self.checkpoint.config), *files, *tokenizers, plan.origins.tobytes(), rows)
 
     def fingerprint_of(self, variant: Variant) -> str:
-        """Hash what the rows of a method are made from, besides."""
-        return fingerprint(self._materials_fingerprint, variant.method, dict(variant.options), self.request.seed)
+        """Hash what the rows of a method are made from, besides; no donor is part of a method that needs none."""
+        needs = INITIALIZERS[variant.method].needs
+        is_any_space = "space" in variant.options  # which may need more than the row of the table says
+        return fingerprint(
+            variant.method,
+            dict(variant.options),
+            self.request.seed,
+            self._files_fingerprint if needs else None,
+            self._donor_fingerprint if is_any_space or "donor model" in needs else None,
+            self.request.given().get("encoder") if is_any_space or "encoder" in needs else None,
+        )
 
     @cached_property
-    def _materials_fingerprint(self) -> str:
+    def _files_fingerprint(self) -> str:
         given = self.materials
         texts = [text for text in (given.corpus, given.source_corpus) if text is not None]
         files: list[Path | None] = [file for text in texts for file in text.files]
         files += [given.dictionary, given.source_vectors, given.target_vectors]
         if given.parallel:
             files += [given.parallel.source, given.parallel.target, given.parallel.links]
-        donor = None
-        if given.donor is not None:
-            donor = fingerprint(given.donor.name, given.donor.embeddings.rows[:DONOR_ROWS].tobytes())
-        return fingerprint(donor, self.request.given().get("encoder"), *files)
+        return fingerprint(*files)
+
+    @cached_property
+    def _donor_fingerprint(self) -> str | None:
+        donor = self.materials.donor
+        return None if donor is None else fingerprint(donor.name, donor.embeddings.rows[:DONOR_ROWS].tobytes())
 
 
 def usable_variants(materials: Materials) -> tuple[Variant, ...]:
