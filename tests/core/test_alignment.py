@@ -272,3 +272,12 @@ def test_a_copied_row_rests_on_one_source_row_alone(weights: list[list[float]], 
             shared_weights=sparse(shared),
             origins=np.array([Origin.COPIED], np.int8),
         )
+
+
+def test_copied_rows_are_not_scaled() -> None:
+    origins = np.array([Origin.COPIED, Origin.ALIGNED, Origin.FALLBACK], np.int8)
+    mean, weights = sparse([[0.5, 0.5]]), sparse([[1, 0], [0.5, 0.5], [0, 0]])
+    made = Alignment.build(weights, shared=mean, shared_weights=sparse([[0.0], [0.0], [1.0]]), origins=origins)
+    matrix = np.array([[2, 4], [6, 8]], np.float32)
+    assert made.scaled(1.5).apply(matrix).tolist() == [[2, 4], [6, 9], [6, 9]]
+    assert made.scaled(1.5).origins.tolist() == origins.tolist()

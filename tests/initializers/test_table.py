@@ -11,7 +11,7 @@ from tests.transfers import transfer
 from vocabx.aligners.constituents import Constituents
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
-from vocabx.core.errors import UnknownNameError
+from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.initialization import Initialization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, methods_report
 
@@ -52,6 +52,18 @@ def test_each_row_of_the_table_weighs_as_its_paper_does(method: str, input_weigh
     assert same(made.input, input_weighting)
     assert same(made.head, head_weighting)
     assert made.bias is made.head
+
+
+def test_scaled_rows_are_longer_and_their_bias_is_not() -> None:
+    plain, scaled = rules("constituents"), rules("constituents-scaled")
+    assert isinstance(plain.head, Alignment)
+    assert isinstance(scaled.head, Alignment)
+    assert scaled.input is scaled.head
+    assert np.allclose(scaled.head.weights.toarray(), 1.1 * plain.head.weights.toarray())
+    assert same(scaled.bias, "uniform")
+    assert not scaled.is_convex
+    with pytest.raises(InputError, match="must be positive, got 0"):
+        INITIALIZERS["align"].load(scale=0.0)
 
 
 def test_matrices_that_share_their_weights_share_one_object() -> None:

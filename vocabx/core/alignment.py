@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,11 @@ def mean_over(ids: Ints, source_tokens: int) -> csr_array:
         raise InputError("The base has no usable embedding row to take a mean of: all are absent, special or zero.")
     weights = np.full(len(ids), 1.0 / len(ids))
     return csr_array((weights, (np.zeros(len(ids), np.int64), ids)), shape=(1, source_tokens))
+
+
+def _with_rows_times(matrix: csr_array, factors: NDArray[np.float64]) -> csr_array:
+    data = matrix.data * factors.repeat(np.diff(matrix.indptr))
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,16 @@ class Alignment:
             origins=np.concatenate([part.origins for part in parts])[order],
             evidence=np.concatenate([part.evidence for part in parts])[order],
         )
+
+    def scaled(self, factor: float) -> Alignment:
+        """Return a copy with all weights multiplied, but for those of copied rows, which stay what they are.
+
+        >>> Alignment.build(csr_array([[0.5, 0.5]])).scaled(1.25).weights.toarray().tolist()
+        [[0.625, 0.625]]
+        """
+        factors = np.where(self.origins == Origin.COPIED, 1.0, factor)
+        own, common = (_with_rows_times(weights, factors) for weights in (self.weights, self.shared_weights))
+        return replace(self, weights=own, shared_weights=common)
 
     def sources(self, row: int) -> list[tuple[int, float]]:
         """Return (source id, weight) of one row's own weights, heaviest first."""

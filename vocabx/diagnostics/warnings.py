@@ -115,7 +115,7 @@ def _outside(diagnostics: Diagnostics) -> Iterator[str]:
         yield (
             f"{output.outside:.0%} of the rows that new tokens are predicted with are no convex combination of the "
             "base's, so new tokens may win over old ones in old text until the model is trained; with a method that "
-            "`vocabx methods` calls convex they cannot."
+            "`vocabx methods` calls convex, and no scale, they cannot."
         )
 
 

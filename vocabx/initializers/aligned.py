@@ -12,7 +12,7 @@ from vocabx.aligners.fallback import Otherwise
 from vocabx.aligners.solvers.table import SOLVERS
 from vocabx.aligners.spaces.table import SPACES
 from vocabx.core.alignment import Aligner
-from vocabx.core.errors import UnknownNameError
+from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.initialization import Initialization
 from vocabx.core.registry import Factory, composed, load_target, make_parts
 from vocabx.core.transfer import Transfer
@@ -22,18 +22,28 @@ __all__ = ["Aligned", "ConstituentRows", "by_counts", "by_space"]
 
 @dataclass(frozen=True)
 class Aligned:
-    """Any aligner as an initializer; `head` serves the output head and its bias, `input` all of them without it."""
+    """Any aligner as an initializer; `head` serves the output head and its bias, `input` all of them without it.
+
+    `scale` multiplies input and head rows, but neither copies nor the bias: a mean of rows that point in different
+    directions is shorter than they are, so its logits are smaller. With another scale than 1 no row is convex.
+    """
 
     input: Aligner
     head: Aligner | None = None
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise InputError(f"A scale must be positive, got {self.scale}.")
 
     def initialize(self, transfer: Transfer) -> Initialization:
         """Return the alignment; the seed has an effect where the aligner draws, or learns from text."""
         rows = self.input.align(transfer)
-        if self.head is None:
-            return Initialization.shared(rows)
-        head = self.head.align(transfer)
-        return Initialization(rows, head, head)
+        head = rows if self.head is None else self.head.align(transfer)
+        if self.scale == 1:
+            return Initialization(rows, head, head)
+        longer = rows.scaled(self.scale)
+        return Initialization(longer, longer if head is rows else head.scaled(self.scale), head)
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,12 @@ class ConstituentRows:
 
     input: str = "uniform"
     head: str | None = None
+    scale: float = 1.0
 
     def initialize(self, transfer: Transfer) -> Initialization:
         """Return the alignment; nothing is drawn, so the seed has no effect."""
         head = None if self.head is None else Constituents(self.head)
-        return Aligned(Constituents(self.input), head).initialize(transfer)
+        return Aligned(Constituents(self.input), head, self.scale).initialize(transfer)
 
 
 def _counting(options: Mapping[str, Any]) -> list[Factory]:
@@ -54,13 +65,13 @@ def _counting(options: Mapping[str, Any]) -> list[Factory]:
 
 
 @composed(_counting)
-def by_counts(aligner: str, constituents: float = 0.0, **options: Any) -> Aligned:
+def by_counts(aligner: str, constituents: float = 0.0, scale: float = 1.0, **options: Any) -> Aligned:
     """Return the aligner ``"module:Class"`` as a method, with constituents where it saw nothing.
 
-    `constituents` is the share of theirs in every other row too.
+    `constituents` is the share of theirs in every other row too; `scale` multiplies all rows but copies.
     """
     [counts] = make_parts(_counting({"aligner": aligner}), options)
-    return Aligned(Otherwise(counts, Constituents(), constituents))
+    return Aligned(Otherwise(counts, Constituents(), constituents), scale=scale)
 
 
 def _space_and_solver(options: Mapping[str, Any]) -> list[Factory]:
@@ -71,10 +82,12 @@ def _space_and_solver(options: Mapping[str, Any]) -> list[Factory]:
 
 
 @composed(_space_and_solver)
-def by_space(space: str, solver: str, centre: bool = False, constituents: float = 0.0, **options: Any) -> Aligned:
+def by_space(
+    space: str, solver: str, centre: bool = False, constituents: float = 0.0, scale: float = 1.0, **options: Any
+) -> Aligned:
     """Return a solver in a space, by their names, with constituents for tokens that the space does not know.
 
-    `constituents` is the share of theirs in every other row too.
+    `constituents` is the share of theirs in every other row too; `scale` multiplies all rows but copies.
     """
     made_space, made_solver = make_parts(_space_and_solver({"space": space, "solver": solver}), options)
-    return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents(), constituents))
+    return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents(), constituents), scale=scale)

@@ -26,6 +26,12 @@ INITIALIZERS = Registry(
             paper="variant of FVT",
             convex=True,
         ),
+        "constituents-scaled": Entry(
+            "vocabx.initializers.aligned:ConstituentRows",
+            "the plain mean times 1.1: means of many rows are short",
+            {"input": "uniform", "scale": 1.1},
+            paper="variant of FVT",
+        ),
         "constituents-position": Entry(
             "vocabx.initializers.aligned:ConstituentRows",
             "late pieces weigh more in the input, early ones in an untied head",
