@@ -24,7 +24,7 @@ from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.materials import check_needs
 from vocabx.tokenizer_tools.read import read_tokenizer
 
-__all__ = ["RowRequest", "RowSettings"]
+__all__ = ["RowRequest", "RowSettings", "open_encoder"]
 
 
 RECORDED_FILES = ("dictionary", "links", "source_vectors", "target_vectors", "vectors", "donor")
@@ -137,7 +137,7 @@ class RowRequest:
             dictionary=_file(self.dictionary),
             source_vectors=both or _file(self.source_vectors),
             target_vectors=both or _file(self.target_vectors),
-            encoder=_encoder(self.encoder),
+            encoder=None if self.encoder is None else open_encoder(self.encoder),
             donor=None if self.donor is None else open_donor(self.donor),
             cache=None if self.cache is None else Path(self.cache),
             trust_pickle=self.trust_pickle,
@@ -198,7 +198,7 @@ def open_donor(model: str | Path) -> Donor:
     return Donor(segmenter, Embeddings(segmenter.tokens, checkpoint.matrix(checkpoint.input)), directory.name)
 
 
-def _encoder(name: str | Encoder | None) -> Encoder | None:
+def open_encoder(name: str | Encoder) -> Encoder:
     """Import ``"module:name"``, from the working directory too; make an instance of a class."""
     if not isinstance(name, str):
         return name
