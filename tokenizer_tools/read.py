@@ -46,13 +46,17 @@ class FastSegmenter:
 
     @classmethod
     def from_backend(cls, backend: Tokenizer, roles: Mapping[str, int] | None = None) -> FastSegmenter:
-        """Take a pipeline without its truncation and padding."""
+        """Take a copy of a pipeline without its truncation and padding."""
         from tokenizers import Tokenizer
 
-        own = Tokenizer.from_str(backend.to_str())
-        own.no_truncation()
-        own.no_padding()
-        return cls(own, roles or {})
+        return cls.owning(Tokenizer.from_str(backend.to_str()), roles)
+
+    @classmethod
+    def owning(cls, backend: Tokenizer, roles: Mapping[str, int] | None = None) -> FastSegmenter:
+        """Take a pipeline that nobody else uses: its truncation and padding are turned off in place."""
+        backend.no_truncation()
+        backend.no_padding()
+        return cls(backend, roles or {})
 
     @cached_property
     def definition(self) -> dict[str, Any]:
@@ -297,7 +301,7 @@ def read_tokenizer(directory: Path) -> FastSegmenter:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
-    return FastSegmenter.from_backend(backend, roles_of(tokenizer))
+    return FastSegmenter.owning(backend, roles_of(tokenizer))  # large vocabularies take hundreds of MB: no copy
 
 
 def _advice(directory: Path) -> str:

@@ -2,9 +2,8 @@
 
 Both are given the same tokenizers, word vectors, dictionary and matrix, each in a process of its own, in turn; ratios
 are of medians. Vectors are drawn, because neither time nor memory depends on what they mean. What is timed begins when
-tokenizers are loaded and ends when all rows are made. Ours includes reading the vectors and writing the rows to a file;
-WECHSEL's package is given vectors that are loaded, and FOCUS's reads them. The packages hold the matrix, as their users
-do; ours maps it from its file, and pages of the file that are in memory count.
+tokenizers are loaded and ends when all rows are made, reading the vectors included; ours includes writing the rows to a
+file, too. The packages hold the matrix, as their users do; ours maps it from its file, and pages of the file that are in memory count.
 
 The packages need an environment of their own:
 
@@ -27,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.initializer_inputs import peak, prepare_focus, prepare_wechsel, resources_missing
+from tests.benchmarks.initializer_inputs import PeakMemory, prepare_focus, prepare_wechsel, resources_missing
 from vocabx.aligners.by_space import BySpace
 from vocabx.aligners.overlap import Overlap
 from vocabx.aligners.solvers.softmax import SoftmaxNeighbours
@@ -51,8 +50,18 @@ TIE = 1e-6
 
 WECHSEL_ROW_SIZE, FOCUS_ROW_SIZE = 4_096, 768
 
-CLOCKS = ("s", "core s", "peak GB")
-COLUMNS = ("method", *(name for unit in CLOCKS for name in (f"theirs {unit}", f"ours {unit}", "ratio")), "same rows")
+MEASURES = {
+    "seconds": ("s", 1),
+    "core_seconds": ("core s", 1),
+    "peak": ("peak GB", 1e9),
+    "anonymous": ("anonymous GB", 1e9),
+}
+"""What a run is measured in: the name in the table, and how much of it is 1."""
+COLUMNS = (
+    "method",
+    *(name for unit, _ in MEASURES.values() for name in (f"theirs {unit}", f"ours {unit}", "ratio")),
+    "same rows",
+)
 
 Row = tuple[str | float, ...]
 
@@ -105,12 +114,13 @@ def write_rows(alignment: Alignment, folder: Path) -> None:
 
 def ours(method: str, folder: Path) -> None:
     """Make the rows once and print what it took."""
+    memory = PeakMemory()
     source, target = (read_tokenizer(folder / side) for side in ("source", "target"))
     start = time.perf_counter(), time.process_time()
     transfer = open_transfer(method, folder, source, target)
     write_rows(aligner_of(method, folder).align(transfer), folder)
     spent = time.perf_counter() - start[0], time.process_time() - start[1]
-    print(json.dumps({"seconds": spent[0], "core_seconds": spent[1], "peak": peak()}))
+    print(json.dumps({"seconds": spent[0], "core_seconds": spent[1], **memory.to_json()}))
 
 
 def compare(method: str, folder: Path) -> None:
@@ -150,11 +160,11 @@ def measure(method: str, folder: Path, runs: int, reference: str) -> tuple[Row, 
     median = {
         (side, clock): statistics.median(one[clock] for one in each)
         for side, each in taken.items()
-        for clock in ("seconds", "core_seconds", "peak")
+        for clock in MEASURES
     }
     cells = [
         cell
-        for clock, unit in (("seconds", 1), ("core_seconds", 1), ("peak", 1e9))
+        for clock, (_, unit) in MEASURES.items()
         for theirs, own in [(median["theirs", clock] / unit, median["ours", clock] / unit)]
         for cell in (round(theirs, 2), round(own, 2), round(theirs / own, 1))
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from vocabx.core.corpus import Corpus
 from vocabx.core.tokens import TokenKind
 from vocabx.tokenizer_tools.read import read_tokenizer
 
-__all__ = ["RESOURCES", "peak", "prepare_focus", "prepare_wechsel", "resources_missing"]
+__all__ = ["RESOURCES", "PeakMemory", "prepare_focus", "prepare_wechsel", "resources_missing"]
 
 RESOURCES = Path(os.environ.get("VOCABX_RESOURCES", Path.home() / ".cache" / "vocabx-resources"))
 LLAMA3, LLAMA2, E5 = RESOURCES / "tokenizers" / "llama3", RESOURCES / "tokenizers" / "llama2", RESOURCES / "e5"
@@ -23,6 +25,7 @@ ENGLISH, KOREAN = (RESOURCES / "texts" / name for name in ("pydocs.en.txt", "doc
 BUCKETS = 100_000
 WORDS, PAIRS = 50_000, 10_000
 ROWS_PER_BLOCK = 8_192
+SECONDS_BETWEEN_LOOKS = 0.01
 
 
 def resources_missing() -> list[Path]:
@@ -30,13 +33,30 @@ def resources_missing() -> list[Path]:
     return [path for path in (LLAMA3, LLAMA2, E5, ENGLISH, KOREAN) if not path.exists()]
 
 
-def peak() -> int:
-    """Return the most memory that this process held, in bytes, mapped pages of files included.
+class PeakMemory:
+    """The most memory that this process held: all of it, and what is not pages of mapped files.
 
-    The peak that `getrusage` gives begins with that of the process that started this one.
+    The peak that `getrusage` gives begins with that of the process that started this one. Of anonymous memory the
+    system keeps no peak, so a thread looks at it again and again.
     """
+
+    def __init__(self) -> None:
+        self._anonymous = _status("RssAnon")
+        Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self._anonymous = max(self._anonymous, _status("RssAnon"))
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def to_json(self) -> dict[str, int]:
+        """Return both in bytes."""
+        return {"peak": _status("VmHWM"), "anonymous": self._anonymous}
+
+
+def _status(name: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def prepare_wechsel(folder: Path, size: int, dimensions: int, row_size: int) -> None:

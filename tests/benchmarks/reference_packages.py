@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
@@ -23,15 +24,15 @@ from transformers import AutoTokenizer
 
 
 def wechsel(folder: Path) -> Callable[[], NDArray[np.float32]]:
-    """Open tokenizers, matrix and word vectors; return what is timed."""
+    """Open tokenizers and matrix; return what is timed."""
     import fasttext
     from wechsel import WECHSEL
 
     source, target = (AutoTokenizer.from_pretrained(folder / side) for side in ("source", "target"))
-    own, other = (fasttext.load_model(str(folder / f"{side}.bin")) for side in ("source", "target"))
     matrix = np.load(folder / "rows.npy")
 
     def work() -> NDArray[np.float32]:
+        own, other = (fasttext.load_model(str(folder / f"{side}.bin")) for side in ("source", "target"))
         method = WECHSEL(own, other, bilingual_dictionary=str(folder / "dictionary.txt"))
         made: NDArray[np.float32] = method.apply(source, target, matrix)[0]
         return made
@@ -60,20 +61,38 @@ def focus(folder: Path) -> Callable[[], NDArray[np.float32]]:
     return work
 
 
-def peak() -> int:
-    """Return the most memory that this process held, in bytes."""
+class PeakMemory:
+    """What `initializer_inputs.PeakMemory` is; this file can import nothing of vocabx's."""
+
+    def __init__(self) -> None:
+        self._anonymous = status("RssAnon")
+        Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self._anonymous = max(self._anonymous, status("RssAnon"))
+            time.sleep(0.01)
+
+    def to_json(self) -> dict[str, int]:
+        """Return the peak of all memory and of anonymous memory, in bytes."""
+        return {"peak": status("VmHWM"), "anonymous": self._anonymous}
+
+
+def status(name: str) -> int:
+    """Return an entry of the process's status, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def main() -> None:
     """Run one package and print what it took."""
     method, folder = sys.argv[1], Path(sys.argv[2])
+    memory = PeakMemory()
     work = {"wechsel": wechsel, "focus": focus}[method](folder)
     start = time.perf_counter(), time.process_time()
     made = work()
     spent = time.perf_counter() - start[0], time.process_time() - start[1]
-    taken = {"seconds": spent[0], "core_seconds": spent[1], "peak": peak()}
+    taken = {"seconds": spent[0], "core_seconds": spent[1], **memory.to_json()}
     np.save(folder / "theirs.npy", made)
     print(json.dumps(taken))
 

@@ -35,7 +35,7 @@ def _read_file(path: Path) -> FastSegmenter:
     if not path.is_file():
         raise TokenizerError(f"{path.parent} has no {FILE}.")
     try:
-        return FastSegmenter.from_backend(Tokenizer.from_file(str(path)))
+        return FastSegmenter.owning(Tokenizer.from_file(str(path)))
     except Exception as error:  # the library raises nothing narrower
         raise TokenizerError(f"{path} cannot be read: {error}") from error
 
