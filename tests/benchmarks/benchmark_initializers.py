@@ -2,8 +2,9 @@
 
 Both are given the same tokenizers, word vectors, dictionary and matrix, each in a process of its own, in turn; ratios
 are of medians. Vectors are drawn, because neither time nor memory depends on what they mean. What is timed begins when
-tokenizers are loaded and ends when all rows are made, reading the vectors included; ours includes writing the rows to a
-file, too. The packages hold the matrix, as their users do; ours maps it from its file, and pages of the file that are in memory count.
+tokenizers are loaded and ends when all rows are made, reading the vectors included; ours includes writing the rows to
+a file, too. The packages hold the matrix, as their users do; ours maps it from its file, whose pages in memory count in
+the peak; the anonymous peak leaves them out, because the system takes them back when it needs them.
 
 The packages need an environment of their own:
 
