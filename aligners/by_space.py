@@ -52,7 +52,7 @@ class BySpace:
                 "No source token has a vector, so there is nothing to compare new tokens with; the vectors or the text "
                 "belong to another language or tokenizer."
             )
-        weights = self.solver.weigh(vectors.new[known], vectors.source[candidates])
+        weights = self.solver.weigh(vectors.new[known], vectors.source[candidates], transfer.say)
         weights = _scattered(weights, known, candidates, (len(transfer.new_ids), len(transfer.usable)))
         return mean_where_empty(weights, np.diff(weights.indptr).astype(np.int64), transfer.usable)
 

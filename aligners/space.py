@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from vocabx.core.arrays import Floats
 from vocabx.core.errors import InputError
+from vocabx.core.say import Say, say_nothing
 from vocabx.core.transfer import Transfer
 
 __all__ = ["Solver", "Space", "TokenVectors"]
@@ -52,5 +53,8 @@ class Space(Protocol):
 class Solver(Protocol):
     """Makes each query of the keys."""
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
-        """Return weights, float64 and shape (N, C), of queries (N, d) over keys (C, d); no row of either is zero."""
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
+        """Return weights, float64 and shape (N, C), of queries (N, d) over keys (C, d); no row of either is zero.
+
+        `say` is told how near the result is to an exact one, where it is not exact.
+        """

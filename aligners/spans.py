@@ -76,6 +76,8 @@ def lay_out(
         if shown[0] == shown[1] and all(_reaches(end, len(shown[0])) for end in ends):
             continue
         found = characters.of_line(lines[line], shown, ends) if characters else None
+        if found is not None and found[0][-1:].tolist() != found[1][-1:].tolist():
+            found = None  # one side saw nothing, as WordPiece does of a soft hyphen
         skipped += found is None
         for side in (0, 1):
             taken[side][rows[side]] = 0 if found is None else np.diff(found[side], prepend=0)

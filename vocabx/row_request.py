@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
+from vocabx.core.say import Say, say_nothing
 from vocabx.core.segmenter import Segmenter
 from vocabx.core.transfer import Donor, Encoder, Materials, Parallel, Transfer
 from vocabx.factorization import Factorization
@@ -152,7 +153,7 @@ class RowRequest:
         materials: Materials,
         input_rows: Matrix,
         head_rows: Matrix | None,
-        say: Callable[[str], None] = lambda message: None,
+        say: Say = say_nothing,
     ) -> Transfer:
         """Put together all that a method is told; `head_rows` is None where the head is tied or absent."""
         return Transfer(source, target, new_ids, usable, self.seed, materials, input_rows, head_rows, say)

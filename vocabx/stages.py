@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from vocabx.core.report import Table
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["Stage", "Stages"]
 
-Say = Callable[[str], None]
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts in
 
 
@@ -30,7 +30,7 @@ class Stage:
 class Stages:
     """Measures stages and says what goes on; silent unless given something to say it with."""
 
-    say: Say = lambda message: None
+    say: Say = say_nothing
     finished: list[Stage] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     """What else became of the work, for its report."""

@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from vocabx.aligners.solvers.sparse_rows import require, sparse_rows, stacked
 from vocabx.core.arrays import Bools, Floats, Ints
 from vocabx.core.cosines import unit_rows
-from vocabx.core.neighbours import check_index, nearest_by_cosine
+from vocabx.core.neighbours import check_index, find_neighbours
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["Barycentric"]
 
@@ -43,7 +44,7 @@ class Barycentric:
         Without negative weights, so that rows are convex; solved exactly. Off: the affine least squares of
         mergekit-tokensurgeon's kind, whose weights may be large and of both signs.
     index : str
-        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``, as in `nearest_by_cosine`.
+        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``, as in `find_neighbours`.
     """
 
     neighbours: int = 10
@@ -56,10 +57,12 @@ class Barycentric:
         require(self.regularization >= 0, "Barycentric", "regularization", self.regularization, "0 or more")
         check_index(self.index)
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return weights, float64 and shape (N, C), of rows that sum to 1."""
         asked, stored = unit_rows(queries), unit_rows(keys)
-        ids, _ = nearest_by_cosine(asked, stored, self.neighbours, index=self.index)
+        found = find_neighbours(asked, stored, self.neighbours, index=self.index)
+        found.report(self.index, say)
+        ids = found.ids
         blocks = []
         for start in range(0, len(ids), ROWS_PER_BLOCK):
             near, query = ids[start : start + ROWS_PER_BLOCK], asked[start : start + ROWS_PER_BLOCK]

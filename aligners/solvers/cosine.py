@@ -13,6 +13,7 @@ from vocabx.aligners.solvers.sparse_rows import require, sparse_rows, stacked
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.cosines import cosine_blocks, largest, unit_rows
 from vocabx.core.errors import InputError
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["CosineLinear"]
 
@@ -52,7 +53,7 @@ class CosineLinear:
                 "CosineLinear: negative weights make sense over all keys only; set keep=0 with clip=false."
             )
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return weights, float64 and shape (N, C), of rows that sum to 1 or are empty.
 
         Raises
@@ -61,8 +62,11 @@ class CosineLinear:
             If `clip` is off and the cosines of a query sum to almost nothing.
         """
         if self.clip:
-            return stacked([sparse_rows(ids, weights, len(keys)) for ids, weights, _ in self._kept(queries, keys)],
-                           len(keys))  # fmt: skip
+            parts = list(self._kept(queries, keys))
+            if len(queries) and 0 < self.keep < len(keys):
+                mass = sum(float(kept.sum()) for _, _, kept in parts) / len(queries)
+                say(f"of the weight of all cosines, {mass:.1%} is on the {self.keep:,} that are kept")
+            return stacked([sparse_rows(ids, weights, len(keys)) for ids, weights, _ in parts], len(keys))
         blocks = cosine_blocks(unit_rows(queries), unit_rows(keys))
         return stacked([csr_array(_unclipped(block, start)) for start, block in blocks], len(keys))
 

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from vocabx.aligners.solvers.sparse_rows import require, sparse_rows, stacked
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.cosines import unit_rows
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["OrthogonalMatchingPursuit"]
 
@@ -57,7 +58,7 @@ class OrthogonalMatchingPursuit:
         require(self.atoms >= 1, "OrthogonalMatchingPursuit", "atoms", self.atoms, "at least 1")
         require(self.tolerance >= 0, "OrthogonalMatchingPursuit", "tolerance", self.tolerance, "0 or more")
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return weights, float64 and shape (N, C), of which at most `atoms` in a row are not zero."""
         compared = unit_rows(keys) if self.by_angle else keys
         atoms = min(self.atoms, *keys.shape)

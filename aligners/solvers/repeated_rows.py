@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vocabx.core.arrays import Floats, Ints
-from vocabx.core.neighbours import nearest_by_cosine
+from vocabx.core.neighbours import Neighbours, find_neighbours
 
 __all__ = ["nearest_of_repeated"]
 
 ENTRIES_PER_BLOCK = 1 << 20
 
 
-def nearest_of_repeated(queries: Floats, keys: Floats, neighbours: int, index: str = "exact") -> tuple[Ints, Floats]:
-    """Find what `nearest_by_cosine` finds, but search each distinct query among the distinct keys only.
+def nearest_of_repeated(queries: Floats, keys: Floats, neighbours: int, index: str = "exact") -> Neighbours:
+    """Find what `find_neighbours` finds, but search each distinct query among the distinct keys only.
 
     Half the tokens of a vocabulary are another one after a space, with the same vector, and the search costs the
     product of queries and keys.
     """
     asked, of_query = _distinct(queries)
     stored, of_key = _distinct(keys)
-    ids, cosines = nearest_by_cosine(queries[asked], keys[stored], neighbours, index)
+    found = find_neighbours(queries[asked], keys[stored], neighbours, index)
+    ids, cosines = found.ids, found.cosines
     if len(stored) < len(keys):
         ids, cosines = _with_copies(ids, cosines, of_key, min(neighbours, len(keys)))
-    return ids[of_query], cosines[of_query]
+    return replace(found, ids=ids[of_query], cosines=cosines[of_query])
 
 
 def _distinct(rows: Floats) -> tuple[Ints, Ints]:

@@ -11,6 +11,7 @@ from vocabx.aligners.solvers.repeated_rows import nearest_of_repeated
 from vocabx.aligners.solvers.sparse_rows import require, sparse_rows
 from vocabx.core.arrays import Floats
 from vocabx.core.neighbours import check_index
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["SoftmaxNeighbours"]
 
@@ -48,10 +49,11 @@ class SoftmaxNeighbours:
         require(self.temperature > 0, "SoftmaxNeighbours", "temperature", self.temperature, "positive")
         check_index(self.index)
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return convex weights, float64 and shape (N, C), of which at most K in a row are not zero."""
-        ids, cosines = nearest_of_repeated(queries, keys, self.neighbours, index=self.index)
-        scores = cosines.astype(np.float64)
+        found = nearest_of_repeated(queries, keys, self.neighbours, index=self.index)
+        found.report(self.index, say)
+        scores = found.cosines.astype(np.float64)
         # Subtracted before it is divided, so that no quotient overflows and the nearest key's is 0.
         weights = np.exp((scores - scores[:, :1]) / self.temperature)
-        return sparse_rows(ids, weights / weights.sum(axis=1, keepdims=True), len(keys))
+        return sparse_rows(found.ids, weights / weights.sum(axis=1, keepdims=True), len(keys))

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from vocabx.aligners.solvers.sparse_rows import require, sparse_rows, stacked
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.cosines import cosine_blocks, largest, unit_rows
+from vocabx.core.say import Say, say_nothing
 
 __all__ = ["Sparsemax"]
 
@@ -45,7 +46,7 @@ class Sparsemax:
         require(self.temperature > 0, "Sparsemax", "temperature", self.temperature, "positive")
         require(self.maximum_support >= 0, "Sparsemax", "maximum_support", self.maximum_support, "0 or more")
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return convex weights, float64 and shape (N, C)."""
         return stacked(
             [self._project(block) for _, block in cosine_blocks(unit_rows(queries), unit_rows(keys))], len(keys)

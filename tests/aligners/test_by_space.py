@@ -18,6 +18,7 @@ from vocabx.aligners.space import TokenVectors
 from vocabx.core.alignment import Alignment, Origin
 from vocabx.core.arrays import Bools, Floats
 from vocabx.core.errors import InputError
+from vocabx.core.say import Say, say_nothing
 from vocabx.core.transfer import Transfer
 
 SOURCE = of_merges()
@@ -41,7 +42,7 @@ class Noting:
 
     asked: list[tuple[Floats, Floats]] = field(default_factory=list)
 
-    def weigh(self, queries: Floats, keys: Floats) -> csr_array:
+    def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         self.asked.append((queries, keys))
         return csr_array(squares(queries, keys))
 

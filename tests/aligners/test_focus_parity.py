@@ -64,7 +64,7 @@ def test_with_the_anchors_of_the_package_every_new_row_is_the_packages(name: str
     copied = reference[f"{name}.copied_from"]
     known = vectors.any(axis=1)
     anchors, new = np.flatnonzero((copied >= 0) & known), np.flatnonzero((copied < 0) & known)
-    weights = Sparsemax().weigh(*(vectors[ids] for ids in (new, anchors)))
+    weights = Sparsemax().weigh(vectors[new], vectors[anchors])
     rows = weights @ reference[f"{name}.source_rows"][copied[anchors]].astype(np.float64)
     assert len(new) > 80
     np.testing.assert_allclose(rows, reference[f"{name}.rows"][new], atol=1e-5)

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import table, texts
@@ -92,6 +92,7 @@ def test_a_line_that_the_tokens_do_not_spell_alike_is_skipped(ids: list[int], te
 @pytest.mark.parametrize("left", TOYS)
 @pytest.mark.parametrize("right", TOYS)
 @settings(max_examples=8)
+@example(lines=["\xad"])
 @given(lines=st.lists(texts, min_size=1, max_size=3))
 def test_both_sides_end_at_the_same_place_whatever_the_families(left: str, right: str, lines: list[str]) -> None:
     source, target = TOYS[left](), TOYS[right]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from vocabx.comparison.setting import Setting
 from vocabx.comparison.variants import BASE, Variant
 from vocabx.core.arrays import Ints
 from vocabx.core.initialization import Initialization
+from vocabx.core.say import Say
 from vocabx.eval.bits_per_byte import score_documents
 from vocabx.eval.cost import Progress
 from vocabx.eval.decoder import Decoder, load_decoder
@@ -111,5 +112,5 @@ class Measuring:
         return sides
 
     def _progress(self, name: str) -> Progress:
-        say: Callable[[str], None] = self.stages.say
+        say: Say = self.stages.say
         return lambda done, total: say(f"{name}, {done} of {total}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from vocabx.core.arrays import Ints
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
 from vocabx.core.plan import Plan
+from vocabx.core.say import Say, say_nothing
 from vocabx.eval.decoder import Decoder, require_torch
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _loss(model: Any, batch: Tensor) -> Tensor:
     return cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
 
 
-def train_rows(trainer: RowTrainer, batches: Ints, say: Callable[[str], None] = lambda message: None) -> list[float]:
+def train_rows(trainer: RowTrainer, batches: Ints, say: Say = say_nothing) -> list[float]:
     """Make one update for each batch; return the loss before each, in nats for one token."""
     losses = []
     for number, batch in enumerate(batches, 1):

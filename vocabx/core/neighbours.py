@@ -11,6 +11,7 @@ import numpy as np
 from vocabx.core.arrays import ROWS_PER_BLOCK, Floats, Ints, Matrix, row_blocks
 from vocabx.core.cosines import cosine_blocks, first_of_each_row, reaching, unit_rows
 from vocabx.core.errors import UnknownNameError
+from vocabx.core.say import Say
 
 __all__ = ["INDICES", "Neighbours", "check_index", "find_neighbours", "nearest_by_cosine"]
 
@@ -56,6 +57,13 @@ class Neighbours:
     cosines: Floats
     index: str = "exact"
     recall: float = 1.0
+
+    def report(self, asked: str, say: Say) -> None:
+        """Say how they were found, unless every key was to be compared and was."""
+        if self.index != "exact":
+            say(f"neighbours by {self.index}: {self.recall:.1%} of those of a sample are found")
+        elif asked not in ("exact", "auto"):
+            say(f"neighbours were searched exactly: {asked} would be no faster, or find too few")
 
 
 def check_index(index: str) -> None:

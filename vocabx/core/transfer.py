@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vocabx.core.arrays import Bools, Ints, Matrix
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
+from vocabx.core.say import Say, say_nothing
 from vocabx.core.segmenter import Segmenter
 from vocabx.core.tokens import TokenTable
 
@@ -108,7 +109,7 @@ class Transfer:
     materials: Materials = Materials()
     input_rows: Matrix | None = field(default=None, repr=False)
     head_rows: Matrix | None = field(default=None, repr=False)
-    say: Callable[[str], None] = field(default=lambda message: None, repr=False)
+    say: Say = field(default=say_nothing, repr=False)
 
     @cached_property
     def new(self) -> TokenTable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.errors import InputError, VocabxError
+from vocabx.core.say import Say, say_nothing
 from vocabx.manifest import Manifest
 from vocabx.verification.finding import Finding, Status, Verification
 from vocabx.verification.subject import Subject
@@ -24,7 +25,7 @@ def verify(
     base: str | Path | None = None,
     lines: Iterable[str] | None = None,
     after_training: bool = False,
-    progress: Callable[[str], None] = lambda name: None,
+    progress: Say = say_nothing,
 ) -> Verification:
     """Run every check on a directory that vocabx wrote, and never change it.
 

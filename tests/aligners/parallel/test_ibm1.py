@@ -75,8 +75,9 @@ def test_blocks_of_any_size_give_the_same(lines: Lines, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibm1, "CELLS_PER_BLOCK", size)
         parts = fit(DiagonalModel(), lines)
-    np.testing.assert_allclose(parts.likelihoods, whole.likelihoods, rtol=1e-5)
-    assert parts.tension == pytest.approx(whole.tension, rel=1e-4)
+    np.testing.assert_allclose(parts.likelihoods, whole.likelihoods, rtol=1e-5, atol=1e-5)
+    if any(len(source) > 1 for source, _ in lines):  # where there is one word to link to, no tension is better
+        assert parts.tension == pytest.approx(whole.tension, rel=1e-4)
 
 
 def cipher_lines(order: int) -> Lines:

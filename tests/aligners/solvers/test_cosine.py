@@ -27,7 +27,14 @@ def test_weights_are_proportional_to_the_positive_cosines(problem: tuple[Floats,
 def test_the_keys_kept_are_the_nearest_and_the_mass_they_had_is_told(problem: tuple[Floats, Floats], keep: int) -> None:
     queries, keys = problem
     solver = CosineLinear(keep=keep)
-    weights, masses = solver.weigh(queries, keys), solver.mass_kept(queries, keys)
+    said = list[str]()
+    weights, masses = solver.weigh(queries, keys, said.append), solver.mass_kept(queries, keys)
+    told = (
+        [f"of the weight of all cosines, {masses.mean():.1%} is on the {solver.keep} that are kept"]
+        if len(masses)
+        else []
+    )
+    assert said == (told if solver.keep < len(keys) else [])
     for row, cosines, mass in zip(weights.toarray(), cosines_of_all(queries, keys), masses, strict=True):
         positive = np.sort(np.maximum(cosines, 0))[::-1]
         if positive.sum() > 1e-3:

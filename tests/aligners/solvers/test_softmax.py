@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,7 +48,11 @@ def test_no_temperature_gives_nan(temperature: float) -> None:
 def test_an_approximate_index_may_be_asked_for() -> None:
     rng = np.random.default_rng(0)
     keys = (rng.normal(size=(50, 16))[rng.integers(0, 50, 5000)] + 0.1 * rng.normal(size=(5000, 16))).astype(np.float32)
-    exact, near = (SoftmaxNeighbours(index=index).weigh(keys[:300], keys) for index in ("exact", "ivf"))
+    said = list[str]()
+    exact = SoftmaxNeighbours().weigh(keys[:300], keys, said.append)
+    assert said == []
+    near = SoftmaxNeighbours(index="ivf").weigh(keys[:300], keys, said.append)
+    assert re.fullmatch(r"neighbours by ivf: (98|99|100)\.\d% of those of a sample are found", said[0])
     check_convex(near)
     assert exact.minimum(near).sum() / 300 > 0.95
 
@@ -58,3 +64,9 @@ def test_fields_are_checked() -> None:
         SoftmaxNeighbours(temperature=0)
     with pytest.raises(UnknownNameError, match="Did you mean 'exact'"):
         SoftmaxNeighbours(index="exat")
+
+
+def test_an_index_that_is_not_used_is_mentioned() -> None:
+    said, keys = list[str](), np.eye(3, dtype=np.float32)
+    SoftmaxNeighbours(neighbours=2, index="hnsw").weigh(keys, keys, said.append)
+    assert said == ["neighbours were searched exactly: hnsw would be no faster, or find too few"]
