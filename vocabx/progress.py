@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from vocabx.core.say import DETAIL
+
 __all__ = ["StderrProgress"]
 
 
 @dataclass
 class StderrProgress:
-    """Says messages of the form ``step`` or ``step: detail``; elsewhere than on a terminal details are left out."""
+    """Says messages; elsewhere than on a terminal it leaves out how far a step is (`vocabx.core.say.step`)."""
 
     quiet: bool = False
     last: str = ""
@@ -20,10 +22,10 @@ class StderrProgress:
         if self.quiet:
             return
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\033[K{message}")
+            sys.stderr.write(f"\r\033[K{message.replace(DETAIL, ': ')}")
             sys.stderr.flush()
             return
-        step = message.partition(":")[0]
+        step = message.partition(DETAIL)[0]
         if step != self.last:
             sys.stderr.write(f"{step}\n")
             self.last = step

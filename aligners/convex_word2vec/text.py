@@ -78,6 +78,12 @@ def read_text(
         lines += _mix_by_dictionary(materials, known, share, most, generator)
         pairs.update(known)
     if not lines:
+        if materials.dictionary is not None and kind != "plain":
+            raise InputError(
+                f"No pair of {materials.dictionary} translates a word of the text into new tokens. Give a dictionary "
+                "from the source to the target language, in this order, or learn from the text as it is: "
+                "--method-option text=plain."
+            )
         if kind != "plain":
             say("No words were exchanged: new tokens keep what the plain text says of them.")
         lines = _plain(materials, most, generator)

@@ -39,6 +39,11 @@ class DonorRows:
         vectors = TokenVectors(source, self._rows(donor, usable, transfer.new))
         require_shared(vectors, transfer, f"the donor {donor.name}")
         known = int(vectors.new.any(axis=1).sum())
+        if not known and len(vectors.new):
+            raise InputError(
+                f"The donor {donor.name} has none of the {len(vectors.new):,} new tokens. Take one that knows the "
+                "language, or make the vectors of its pieces: --method-option compose=yes."
+            )
         transfer.say(f"the donor {donor.name} has vectors of {known:,} of {len(vectors.new):,} new tokens")
         return vectors
 

@@ -90,14 +90,14 @@ def test_only_what_other_materials_concern_is_measured_again(corpus: Path, run: 
         asked = arguments(corpus, "--methods", methods, *materials, "--out", tmp_path / "out", "--dry-run")
         return run(*asked).err.partition("measurements left")[2].split()[0]
 
-    data(run(*arguments(corpus, "--methods", "mean,align,clp", "--donor", DEMO / "base", "--json", "--out",
+    data(run(*arguments(corpus, "--methods", "mean,align,clp:compose=yes", "--donor", DEMO / "base", "--json", "--out",
                         tmp_path / "out")))  # fmt: skip
     assert left("mean,align") == "0"
-    assert left("mean,align,clp", "--donor", DEMO / "base") == "0"
+    assert left("mean,align,clp:compose=yes", "--donor", DEMO / "base") == "0"
     shutil.copytree(DEMO / "base", tmp_path / "other")
-    assert left("mean,align,clp", "--donor", tmp_path / "other") == "1"
+    assert left("mean,align,clp:compose=yes", "--donor", tmp_path / "other") == "1"
     (tmp_path / "dictionary").write_text("water\t물\n", "utf-8")
-    assert left("mean,align,clp", "--donor", DEMO / "base", "--dictionary", tmp_path / "dictionary") == "2"
+    assert left("mean,align,clp:compose=yes", "--donor", DEMO / "base", "--dictionary", tmp_path / "dictionary") == "2"
 
 
 def test_trained_rows_serve_the_target_language_better_and_the_source_no_worse(corpus: Path, run: Run) -> None:

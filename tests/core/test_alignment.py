@@ -95,7 +95,9 @@ def test_rows_that_are_not_convex_are_recognised(weights: list[float]) -> None:
 @given(alignments())
 def test_effective_support_is_that_of_the_dense_weights(alignment: Alignment) -> None:
     squares = (dense(alignment) ** 2).sum(axis=1)
-    expected = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 1e-12)
+    sizes = np.abs(alignment.weights.toarray()).sum(axis=1)
+    sizes += np.abs(alignment.shared_weights.toarray()) @ np.abs(alignment.shared.toarray()).sum(axis=1)
+    expected = np.divide(sizes**2, squares, out=np.zeros_like(squares), where=squares > 1e-12)
     np.testing.assert_allclose(np.where(squares > 1e-12, alignment.effective_support, 0), expected)
     np.testing.assert_allclose(alignment.effective_support[alignment.origins == Origin.COPIED], 1)
 
@@ -272,6 +274,11 @@ def test_a_copied_row_rests_on_one_source_row_alone(weights: list[list[float]], 
             shared_weights=sparse(shared),
             origins=np.array([Origin.COPIED], np.int8),
         )
+
+
+def test_neither_scale_nor_sign_changes_how_many_rows_a_row_rests_on() -> None:
+    made = Alignment.build(sparse([[0.5, 0.5], [0.5, -0.5]]))
+    assert made.effective_support.tolist() == made.scaled(3).effective_support.tolist() == [2, 2]
 
 
 def test_copied_rows_are_not_scaled() -> None:

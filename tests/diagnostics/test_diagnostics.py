@@ -303,14 +303,14 @@ def test_a_handful_of_new_tokens_is_not_judged_by_its_likeness() -> None:
 
 def test_many_fallbacks_give_a_warning_that_says_what_to_add() -> None:
     [warning] = warnings(measured(no_evidence(0.3)), "focus")
-    assert warning.startswith("90 of 300 new rows rest on no evidence")
+    assert warning.startswith("The method knows nothing of 90 of 300 new tokens")
     assert "more text" in warning
     assert "donor" in warnings(measured(no_evidence(0.3)), "clp-plus")[0]
 
 
 def test_the_mean_is_not_blamed_for_having_no_evidence() -> None:
-    assert not any("no evidence" in warning for warning in warnings(measured(no_evidence(1.0)), "mean"))
-    assert any("no evidence" in warning for warning in warnings(measured(no_evidence(1.0)), "focus"))
+    assert not any("knows nothing" in warning for warning in warnings(measured(no_evidence(1.0)), "mean"))
+    assert any("knows nothing" in warning for warning in warnings(measured(no_evidence(1.0)), "focus"))
 
 
 def test_output_rows_outside_the_hull_give_a_warning_and_input_rows_do_not() -> None:

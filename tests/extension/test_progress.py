@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from vocabx.core.say import step
 from vocabx.progress import StderrProgress
 from vocabx.stages import Stages
 
@@ -14,16 +15,16 @@ def pretend_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_elsewhere_than_on_a_terminal_each_step_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     progress = StderrProgress()
-    for message in ("opening", "counting: 1 line", "counting: 2 lines", "done"):
+    for message in ("opening", step("counting", "1 line"), step("counting", "2 lines"), "done: 3 lines"):
         progress(message)
     progress.close()
-    assert capsys.readouterr() == ("", "opening\ncounting\ndone\n")
+    assert capsys.readouterr() == ("", "opening\ncounting\ndone: 3 lines\n")
 
 
 def test_on_a_terminal_one_line_changes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_terminal(monkeypatch)
     progress = StderrProgress()
-    progress("counting: 1 line")
+    progress(step("counting", "1 line"))
     progress("done")
     progress.close()
     assert capsys.readouterr() == ("", "\r\033[Kcounting: 1 line\r\033[Kdone\r\033[K")

@@ -92,8 +92,7 @@ class Comparer:
         base = self.results.find(BASE, 0, 0, self._base_mark) or self._measure_base()
         untrained, trained = dict[str, Measured](), dict[str, Sequence[Measured]]()
         for number, variant in enumerate(self.variants, 1):
-            label = variant.label.replace(":", " ")  # what follows a colon is a detail, which logs leave out
-            place = f"{label}, {number} of {len(self.variants)}"
+            place = f"{variant.label}, {number} of {len(self.variants)}"
             untrained[variant.label], trained[variant.label] = self._measure(variant, place)
         if not self.probe.steps:
             trained = {}

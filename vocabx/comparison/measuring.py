@@ -16,7 +16,7 @@ from vocabx.comparison.setting import Setting
 from vocabx.comparison.variants import BASE, Variant
 from vocabx.core.arrays import Ints
 from vocabx.core.initialization import Initialization
-from vocabx.core.say import Say
+from vocabx.core.say import Say, step
 from vocabx.eval.bits_per_byte import score_documents
 from vocabx.eval.cost import Progress
 from vocabx.eval.decoder import Decoder, load_decoder
@@ -106,11 +106,11 @@ class Measuring:
         sides = dict[str, Side]()
         with self.stages(f"measuring {place}"):
             for name, texts in self.held_out.sides.items():
-                progress = self._progress(f"measuring {place}: {name}")
+                progress = self._progress(f"measuring {place}", name)
                 score = score_documents(decoder.model, decoder.tokenizer, texts, new_ids=new_ids, progress=progress)
                 sides[name] = Side.of(score)
         return sides
 
-    def _progress(self, name: str) -> Progress:
+    def _progress(self, name: str, side: str) -> Progress:
         say: Say = self.stages.say
-        return lambda done, total: say(f"{name}, {done} of {total}")
+        return lambda done, total: say(step(name, f"{side}, {done} of {total}"))

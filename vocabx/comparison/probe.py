@@ -13,7 +13,7 @@ from vocabx.core.arrays import Ints
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
 from vocabx.core.plan import Plan
-from vocabx.core.say import Say, say_nothing
+from vocabx.core.say import Say, say_nothing, step
 from vocabx.eval.decoder import Decoder, require_torch
 
 if TYPE_CHECKING:
@@ -153,5 +153,5 @@ def train_rows(trainer: RowTrainer, batches: Ints, say: Say = say_nothing) -> li
     losses = []
     for number, batch in enumerate(batches, 1):
         losses.append(trainer.step(batch))
-        say(f"probe: step {number} of {len(batches)}, loss {losses[-1]:.3f}")
+        say(step("probe", f"step {number} of {len(batches)}, loss {losses[-1]:.3f}"))
     return losses

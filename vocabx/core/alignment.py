@@ -126,13 +126,18 @@ class Alignment:
 
     @cached_property
     def effective_support(self) -> NDArray[np.float64]:
-        """How many source rows a row rests on, 1 / sum of squared weights, shape (N,); 1 for a copy."""
+        """How many source rows a row rests on, shape (N,); 1 for a copy.
+
+        The squared sum of absolute weights over the sum of squared weights (Kish's effective size), so that neither
+        scale nor sign matters; for a convex row that is 1 over the sum of its squares.
+        """
         own = self.weights.multiply(self.weights).sum(axis=1)
         crossed = (self.weights @ self.shared.T).multiply(self.shared_weights).sum(axis=1)
         gram = self.shared @ self.shared.T
         common = (self.shared_weights @ gram).multiply(self.shared_weights).sum(axis=1)
         squares = np.asarray(own + 2 * crossed + common, dtype=np.float64)
-        return np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
+        total = np.asarray(abs(self.weights).sum(axis=1) + abs(self.shared_weights) @ abs(self.shared).sum(axis=1))
+        return np.divide(total**2, squares, out=np.zeros_like(squares), where=squares > 0)
 
     def with_rows(self, rows: Ints, other: Alignment) -> Alignment:
         """Return a copy in which row ``rows[i]`` is row i of `other`.

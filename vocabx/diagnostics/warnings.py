@@ -43,8 +43,9 @@ EVIDENCE: Mapping[str, str] = MappingProxyType(
     {
         "target text": "Give more text in the new language.",
         "parallel text": "Give more translated lines.",
-        "donor model": "Take a donor whose vocabulary has more of the new tokens.",
-        "target words": "Take word vectors of more words, or a larger dictionary.",
+        "donor model": "Take a donor whose vocabulary has more of the new tokens, or make the vectors of the others of "
+        "its pieces: --method-option compose=yes.",
+        "target words": "Take word vectors of more words.",
         "multilingual vectors": "Take vectors of more words.",
     }
 )
@@ -106,7 +107,10 @@ def _without_evidence(diagnostics: Diagnostics, entry: Entry) -> Iterator[str]:
     is_meant = count == total and not entry.needs
     if total and count > MANY_FALLBACKS * total and not is_meant:
         advice = " ".join(EVIDENCE[need] for need in entry.needs if need in EVIDENCE)
-        yield f"{count:,} of {total:,} new rows rest on no evidence and got the fallback. {advice}".rstrip()
+        yield (
+            f"The method knows nothing of {count:,} of {total:,} new tokens; they got the mean of their constituents, "
+            f"or of all rows. {advice}"
+        ).rstrip()
 
 
 def _outside(diagnostics: Diagnostics) -> Iterator[str]:
