@@ -174,7 +174,7 @@ def test_what_the_text_needs_is_asked_for(transfer: Transfer, text: str, message
 
 
 def test_a_dictionary_without_a_new_token_is_refused(transfer: Transfer, tmp_path: Path) -> None:
-    (tmp_path / "dictionary.txt").write_text("quux\tzzyzx\n")
+    (tmp_path / "dictionary.txt").write_text("cab\tdad\n")
     with pytest.raises(InputError, match=r"No pair of .*dictionary\.txt translates .* text=plain"):
         SMALL.initialize(transfer)
     assert learned(replace(SMALL, text="plain").initialize(transfer)).weights.nnz
