@@ -2,8 +2,7 @@
 
 What    Runs `vocabx compare` several times, once for each set of materials, since a comparison has one donor and one
         encoder, and prints what it measured as one Markdown table for each part:
-        `extension`    16,000 Korean tokens, right after the change;
-        `probe`        the same after 50 steps of 256 tokens, new rows only, with one seed;
+        `extension`    16,000 Korean tokens, right after the change and after 50 steps of 256 tokens, with one seed;
         `seeds`        the best of these and the mean with three seeds;
         `untied`       the extension of the model that `untie_model.py` makes of it;
         `replacement`  a Korean tokenizer swapped in, made by
@@ -24,7 +23,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,7 @@ class Part:
 
     runs: Sequence[Run]
     options: Sequence[object]
-    stage: str = "methods"
-    base: Path = field(default_factory=Path)
+    base: Path
 
 
 @dataclass(frozen=True)
@@ -110,15 +108,13 @@ class Inputs:
         grown = [*self.corpora, "--size", 16_000, "--greedy", 50]
         match name:
             case "extension":
-                return Part(self.runs(), grown, base=smollm2)
-            case "probe":
-                return Part(self.runs(), [*grown, *PROBE, "--seeds", 1], "trained", smollm2)
+                return Part(self.runs(), [*grown, *PROBE, "--seeds", 1], smollm2)
             case "seeds":
-                return Part([Run(BEST)], [*grown, *PROBE, "--seeds", 3], "trained", smollm2)
+                return Part([Run(BEST)], [*grown, *PROBE, "--seeds", 3], smollm2)
             case "untied" if self.untied is not None:
-                return Part([Run(UNTIED)], grown, base=self.untied)
+                return Part([Run(UNTIED)], grown, self.untied)
             case "replacement" if self.tokenizer is not None:
-                return Part(self.runs(), [*self.corpora, "--tokenizer", self.tokenizer], base=smollm2)
+                return Part(self.runs(), [*self.corpora, "--tokenizer", self.tokenizer], smollm2)
         raise SystemExit(f"The part {name} needs a model or tokenizer of its own: see --help.")
 
 
@@ -136,22 +132,32 @@ def labelled(run: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"method": f"{row['method']} ({run.mark})" if run.mark else row["method"]} for row in rows]
 
 
-def markdown(base: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def markdown(
+    base: dict[str, Any], rows: Sequence[dict[str, Any]], trained: Sequence[dict[str, Any]] = ()
+) -> Iterator[str]:
     """Yield the lines of a table, best first."""
+    after = {row["method"]: row for row in trained}
     has_flips = any(row["greedy"] for row in rows)
-    has_spread = any(row["spread"] is not None for row in rows)
+    has_spread = any(row["spread"] is not None for row in trained)
     columns = ["method", *LANGUAGES, "source minus base"]
     columns += ["flips"] if has_flips else []
+    columns += ["target, trained", "source minus base, trained"] if trained else []
     columns += ["sd of seeds"] if has_spread else []
     yield f"| {' | '.join(columns)} |"
     yield f"|{' --- |' * len(columns)}"
     for row in [base, *sorted(rows, key=lambda row: float(row["target"]["estimate"]))]:
-        minus = row["minus_base"]
-        cells = [row["method"], *(interval(row[language]) for language in LANGUAGES)]
-        cells += ["-" if minus is None else f"{minus['estimate']:+.4f}"]
+        cells = [row["method"], *(interval(row[language]) for language in LANGUAGES), difference(row)]
         cells += [f"{row['greedy']['flips']:,}" if row["greedy"] else "-"] if has_flips else []
-        cells += ["-" if row["spread"] is None else f"{row['spread']:.4f}"] if has_spread else []
+        later = after.get(row["method"])
+        cells += [interval(later["target"]) if later else "-", difference(later)] if trained else []
+        cells += [f"{later['spread']:.4f}" if later else "-"] if has_spread else []
         yield f"| {' | '.join(cells)} |"
+
+
+def difference(row: dict[str, Any] | None) -> str:
+    """Spell how much worse the source language is than in the base."""
+    minus = row["minus_base"] if row else None
+    return f"{minus['estimate']:+.4f}" if minus else "-"
 
 
 def interval(value: dict[str, float]) -> str:
@@ -162,7 +168,7 @@ def interval(value: dict[str, float]) -> str:
 def main() -> None:
     """Read options, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("extension", "probe", "seeds", "untied", "replacement")
+    parts = ("extension", "seeds", "untied", "replacement")
     parser.add_argument("resources", type=Path)
     parser.add_argument("--dictionary", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -178,9 +184,9 @@ def main() -> None:
     for name in options.part:
         part = inputs.part(name)
         said = [(run, compare(part, run, inputs.common, options.out)) for run in part.runs]
-        rows = [row for run, one in said for row in labelled(run, one[part.stage])]
+        rows, trained = ([row for run, one in said for row in labelled(run, one[at])] for at in ("methods", "trained"))
         print(f"\n{name}\n")
-        print("\n".join(markdown(said[0][1]["base"], rows)))
+        print("\n".join(markdown(said[0][1]["base"], rows, trained)))
 
 
 if __name__ == "__main__":
