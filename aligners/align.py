@@ -37,11 +37,11 @@ class Align:
     Attributes
     ----------
     keep : int
-        Groups kept per new token, the most frequent; 0 keeps all.
+        Groups of source tokens kept per new token, the most frequent; 0 keeps all.
     minimum_count : int
-        How often a group must be seen.
+        How often a group must be seen; with 1 every one counts.
     weighting : str
-        Within a group: ``uniform``, ``length`` (by bytes), ``late``, ``early`` or ``first``; see `Constituents`.
+        Weighting in a group: ``uniform``, ``length`` (by bytes), ``late``, ``early`` or ``first``. See `Constituents`.
 
     Notes
     -----

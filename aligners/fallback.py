@@ -54,7 +54,7 @@ class Otherwise:
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
-            raise InputError(f"A share lies from 0 to 1, got {self.share}.")
+            raise InputError(f"The option constituents must be a share from 0 to 1, not {self.share}.")
 
     def align(self, transfer: Transfer) -> Alignment:
         """Return the first aligner's weights, and the second's, marked as a fallback, where it found none."""

@@ -20,13 +20,18 @@ class RandomConvex:
 
     A control for methods whose rows are convex: it has their guarantee and no knowledge. Mundra et al. (2024) start
     from such weights.
+
+    Attributes
+    ----------
+    sources : int
+        Source rows that a new row is made of, at least 1.
     """
 
     sources: int = 10
 
     def __post_init__(self) -> None:
         if self.sources < 1:
-            raise InputError(f"A row is made of at least 1 source row, got sources={self.sources}.")
+            raise InputError(f"The option sources must be at least 1, not {self.sources}.")
 
     def align(self, transfer: Transfer) -> Alignment:
         """Return the drawn weights; the transfer's seed fixes them, and there is no evidence to count."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vocabx.core.errors import VocabxError
     from vocabx.directories import extend
+    from vocabx.factorization import Factorization
     from vocabx.in_memory import extend_model
     from vocabx.replacement import replace
     from vocabx.request import Request
@@ -15,12 +16,24 @@ if TYPE_CHECKING:
     from vocabx.trimming import trim
     from vocabx.verification import verify
 
-__all__ = ["Request", "Stages", "VocabxError", "__version__", "extend", "extend_model", "replace", "trim", "verify"]
+__all__ = [
+    "Factorization",
+    "Request",
+    "Stages",
+    "VocabxError",
+    "__version__",
+    "extend",
+    "extend_model",
+    "replace",
+    "trim",
+    "verify",
+]
 
 __version__ = "0.1.0"
 
 # Imported when first asked for, so that `import vocabx` and `vocabx --help` stay light.
 _HOME = {
+    "Factorization": "vocabx.factorization",
     "Request": "vocabx.request",
     "Stages": "vocabx.stages",
     "VocabxError": "vocabx.core.errors",

@@ -11,6 +11,7 @@ from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.transfer import Materials
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
+from vocabx.factorization import Factorization, Factorized, factorize
 from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
 from vocabx.output_head import OutputHead
 from vocabx.request import Request, Settings
@@ -19,7 +20,7 @@ from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
 
-__all__ = ["extend", "extend_tokenizer_only", "open_base", "plan_extension"]
+__all__ = ["extend", "extend_tokenizer_only", "open_base", "plan_extension", "plan_factorization"]
 
 
 def extend(
@@ -66,7 +67,7 @@ def extend(
     stages = stages or Stages()
     with output_directory(model, Path(out), force, _texts(request)) as (_, stage):
         extension, checkpoint = plan_extension(model, request, stages)
-        write_model(extension, checkpoint, stage, stages, factorization=request.factorization)
+        write_model(extension, checkpoint, stage, stages, factorized=extension.factorized)
     return extension
 
 
@@ -110,9 +111,18 @@ def plan_extension(
     """Decide everything and write nothing; a tokenizer or materials that are given are not made or opened again."""
     materials = materials or request.check(request.open_corpus())  # what is missing is said before the base is read
     checkpoint, source, base = open_base(resolve_model(model), stages)
-    head = OutputHead.of(checkpoint)
-    name = base_name(model)
-    extension = prepare(base, source, name, request, stages, tokenizer, head=head, materials=materials)
+    factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
+    extension = prepare(
+        base,
+        source,
+        base_name(model),
+        request,
+        stages,
+        tokenizer,
+        head=OutputHead.of(checkpoint),
+        materials=materials,
+        factorized=factorized,
+    )
     return extension, checkpoint
 
 
@@ -122,3 +132,15 @@ def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmente
         checkpoint = open_checkpoint(directory)
         source = read_tokenizer(directory)
         return checkpoint, source, Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
+
+
+def plan_factorization(
+    checkpoint: Checkpoint, factorization: Factorization | None, tokens: int, stages: Stages
+) -> Factorized | None:
+    """Factorise the rows of the base's `tokens` ids, if that is asked for; what cannot be is said before other work."""
+    if factorization is None:
+        return None
+    with stages("factorization"):
+        factorized = factorize(checkpoint, factorization, tokens)
+    stages.notes["factorized"] = factorized.note
+    return factorized

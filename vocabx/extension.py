@@ -18,6 +18,7 @@ from vocabx.core.plan import NEW, Plan
 from vocabx.core.report import Cell, Report, Table
 from vocabx.core.transfer import Materials
 from vocabx.diagnostics.diagnosis import Diagnosis, count_tokens, diagnose
+from vocabx.factorization import Factorized
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
 from vocabx.output_head import OutputHead
@@ -60,6 +61,7 @@ class Extension:
     padding: Alignment = field(repr=False)
     manifest: Manifest = field(repr=False)
     diagnosis: Diagnosis = field(repr=False)
+    factorized: Factorized | None = field(default=None, repr=False)
 
     @property
     def segmenter(self) -> FastSegmenter:
@@ -147,6 +149,7 @@ def prepare(
     *,
     head: OutputHead = OutputHead(),  # noqa: B008  frozen
     materials: Materials | None = None,
+    factorized: Factorized | None = None,
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
@@ -167,7 +170,7 @@ def prepare(
         initialization = request.initialize(transfer)
     with stages("diagnostics"):
         counts = count_tokens(source, request.source_lines())
-        diagnosis = diagnose(initialization, transfer, request.method, head, counts)
+        diagnosis = diagnose(initialization, transfer, request.method, head, counts, factorized)
     manifest = replace(
         tokenizer_manifest(tokenizer, base_name, request, corpus),
         command=EXTEND,
@@ -179,7 +182,7 @@ def prepare(
         plan=plan,
         new_tokens=new_tokens(tokenizer, initialization.input),
     )
-    return Extension(tokenizer, plan, initialization, padding, manifest, diagnosis)
+    return Extension(tokenizer, plan, initialization, padding, manifest, diagnosis, factorized)
 
 
 def mean_row(usable: Bools) -> Alignment:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from vocabx.core.errors import InputError
 from vocabx.core.registry import Entry
 from vocabx.core.transfer import Materials
 
-__all__ = ["NEEDS", "Need", "check_needs", "missing"]
+__all__ = ["NEEDS", "Need", "check_needs", "existing_file", "missing"]
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,10 @@ def check_needs(method: str, entry: Entry, given: Materials) -> None:
     if lacking:
         options = ", ".join(NEEDS[need].remedy for need in lacking)
         raise InputError(f"The method {method} needs {' and '.join(lacking)}: give {options}.")
+
+
+def existing_file(path: str | Path, option: str) -> Path:
+    """Return the path of a file that an option names; raise `InputError` where there is none."""
+    if not Path(path).is_file():
+        raise InputError(f"There is no file {path}. Name another with {option}.")
+    return Path(path)

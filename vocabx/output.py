@@ -21,7 +21,7 @@ from vocabx.core.errors import OutputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.tokens import TokenTable
-from vocabx.factorization import MODEL, Factorization, Factorized, factorize
+from vocabx.factorization import MODEL, Factorized
 from vocabx.factorization.recoded import write_model_code
 from vocabx.manifest import FILE_NAME, Manifest, save_alignments
 from vocabx.stages import Stages
@@ -114,13 +114,12 @@ def write_model(
     out: Path,
     stages: Stages,
     style: TokenizerStyle | None = None,
-    factorization: Factorization | None = None,
+    factorized: Factorized | None = None,
 ) -> None:
     """Write model, tokenizer and manifest into an existing directory, and open it as its users will.
 
-    With a `factorization` every row, old and new, is written as its factors or as their product.
+    Of a `factorized` model every row, old and new, is written as its factors or as their product.
     """
-    factorized = _factorize(checkpoint, factorization, decision.plan, stages) if factorization else None
     recoding = factorized.recoding if factorized else Recoding()
     with stages("checkpoint"):
         _carry(checkpoint.directory, out)
@@ -128,7 +127,7 @@ def write_model(
         rows = save_alignments(decision.initialization, out)
         manifest = replace(decision.manifest.with_rows(rows), factorization=factorized.record if factorized else {})
         manifest.save(out)
-        if factorization and factorization.form == MODEL:
+        if factorized and factorized.factorization.form == MODEL:
             write_model_code(out)
         write_checkpoint(
             checkpoint,
@@ -142,13 +141,6 @@ def write_model(
     with stages("reopening"):
         check_reopened(out, decision.segmenter, decision.probes())
         write_sentencepiece(decision.segmenter, checkpoint.directory, out, decision.probes(), stages)
-
-
-def _factorize(checkpoint: Checkpoint, factorization: Factorization, plan: Plan, stages: Stages) -> Factorized:
-    with stages("factorization"):
-        factorized = factorize(checkpoint, factorization, plan.tokens_before)
-    stages.notes["factorized"] = factorized.note
-    return factorized
 
 
 def write_sentencepiece(segmenter: FastSegmenter, base: Path, out: Path, probes: Sequence[str], stages: Stages) -> None:

@@ -24,8 +24,9 @@ from vocabx.core.report import Cell, Report
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable
 from vocabx.core.transfer import Materials
 from vocabx.diagnostics.diagnosis import Diagnosis, diagnose
-from vocabx.directories import open_base
+from vocabx.directories import open_base, plan_factorization
 from vocabx.extension import mean_row, provenance
+from vocabx.factorization import Factorized
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
 from vocabx.output import base_name, output_directory, token_texts, write_model
 from vocabx.output_head import OutputHead
@@ -73,6 +74,7 @@ class Replacement:
     diagnosis: Diagnosis = field(repr=False)
     lost: tuple[str, ...] = ()
     template_dropped: str = ""
+    factorized: Factorized | None = field(default=None, repr=False)
 
     @property
     def segmenter(self) -> FastSegmenter:
@@ -157,7 +159,7 @@ def replace(
     target = resolve_model(tokenizer, weights=False)
     with output_directory(model, Path(out), force, (), protect=[target]) as (_, stage):
         replacement, checkpoint = plan_replacement(model, request, stages)
-        write_model(replacement, checkpoint, stage, stages, replacement.style, request.factorization)
+        write_model(replacement, checkpoint, stage, stages, replacement.style, replacement.factorized)
     return replacement
 
 
@@ -169,6 +171,7 @@ def plan_replacement(
     target = read_tokenizer(resolve_model(request.tokenizer, weights=False))
     checkpoint, source, base = open_base(resolve_model(model), stages)
     generation = read_generation_config(checkpoint.directory)
+    factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     with stages("reading the base's rows"):
         usable = base.usable()
     with stages("tokenizer"):
@@ -195,7 +198,7 @@ def plan_replacement(
         )
         initialization = request.initialize(transfer)
     with stages("diagnostics"):
-        diagnosis = diagnose(initialization, transfer, request.method, head)
+        diagnosis = diagnose(initialization, transfer, request.method, head, factorized=factorized)
     manifest = Manifest(
         command=REPLACE,
         base=base_name(model),
@@ -216,7 +219,7 @@ def plan_replacement(
         versions=installed_versions(),
     )
     return Replacement(
-        tokenizer, plan, initialization, mean_row(usable), manifest, diagnosis, lost, dropped
+        tokenizer, plan, initialization, mean_row(usable), manifest, diagnosis, lost, dropped, factorized
     ), checkpoint
 
 

@@ -22,7 +22,7 @@ from vocabx.core.segmenter import Segmenter
 from vocabx.core.transfer import Donor, Encoder, Materials, Parallel, Transfer
 from vocabx.factorization import Factorization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
-from vocabx.materials import check_needs
+from vocabx.materials import check_needs, existing_file
 from vocabx.tokenizer_tools.read import read_tokenizer
 
 __all__ = ["RowRequest", "RowSettings", "open_encoder"]
@@ -68,7 +68,7 @@ class RowRequest:
     pad_to_multiple : int, optional
         Fill the matrices up to a multiple with rows of the mean, which generation suppresses.
     factorization : Factorization, optional
-        Write the embeddings as a product of two smaller matrices.
+        Write the embeddings as a product of two smaller matrices, such as ``vocabx.Factorization(rank=50)``.
     source_corpus : path, pattern, or several
         Source-language text.
     parallel : two paths, optional
@@ -117,6 +117,10 @@ class RowRequest:
             raise InputError(f"The seed must not be negative, got {self.seed}.")
         if self.vectors and (self.source_vectors or self.target_vectors):
             raise InputError("Give --vectors, or --source-vectors and --target-vectors, not both.")
+        if not isinstance(self.factorization, Factorization | None):
+            raise InputError(
+                f"A factorisation is described by vocabx.Factorization(rank), not by {self.factorization!r}."
+            )
         if self.links and not self.parallel:
             raise InputError(f"{self.links} links words of parallel lines: give these with --parallel.")
 
@@ -130,14 +134,14 @@ class RowRequest:
 
     def materials(self, corpus: Corpus | None) -> Materials:
         """Open what was given for methods to draw on."""
-        both = _file(self.vectors)
+        both = self._file("vectors")
         return Materials(
             corpus=corpus,
             source_corpus=open_texts(self.source_corpus, self.text_field) if self.source_corpus else None,
             parallel=self._parallel(),
-            dictionary=_file(self.dictionary),
-            source_vectors=both or _file(self.source_vectors),
-            target_vectors=both or _file(self.target_vectors),
+            dictionary=self._file("dictionary"),
+            source_vectors=both or self._file("source_vectors"),
+            target_vectors=both or self._file("target_vectors"),
             encoder=None if self.encoder is None else open_encoder(self.encoder),
             donor=None if self.donor is None else open_donor(self.donor),
             cache=None if self.cache is None else Path(self.cache),
@@ -178,18 +182,12 @@ class RowRequest:
     def _parallel(self) -> Parallel | None:
         if self.parallel is None:
             return None
-        source, target = (_existing(path) for path in self.parallel)
-        return Parallel(source, target, _file(self.links))
+        source, target = (existing_file(path, "--parallel") for path in self.parallel)
+        return Parallel(source, target, self._file("links"))
 
-
-def _file(path: str | Path | None) -> Path | None:
-    return None if path is None else _existing(path)
-
-
-def _existing(path: str | Path) -> Path:
-    if not Path(path).is_file():
-        raise InputError(f"There is no file {path}.")
-    return Path(path)
+    def _file(self, name: str) -> Path | None:
+        path = getattr(self, name)
+        return None if path is None else existing_file(path, f"--{name.replace('_', '-')}")
 
 
 def open_donor(model: str | Path) -> Donor:

@@ -47,32 +47,37 @@ class ConvexWord2Vec:
     Attributes
     ----------
     text : str
-        ``auto``, ``dictionary``, ``parallel`` or ``plain``; see `read_text`.
+        What is mixed: ``auto`` (all that is given), ``dictionary``, ``parallel`` or ``plain``. See `read_text`.
     mixed : float
-        The chance of a word to be replaced by its translation.
+        The chance of a word to be replaced by its translation, from 0 to 1.
     lines : int
-        Most lines of each origin that are used.
+        Most lines of each file or corpus that are used.
     candidates : int
-        Source tokens that a new token may be made of: its constituents, translations of the words that it stands in,
-        and those that the first gradient asks for.
-    window, negatives : int
+        Most source tokens that a new token may be made of. They are its constituents, translations of the words that
+        it stands in, and those that the first gradient asks for.
+    window : int
+        How far from a token the tokens stand that it is to predict.
+    negatives : int
+        Random tokens that each token of a pair is told from.
     subsample : float
-        A centre of relative frequency f counts with sqrt(subsample / f), at most 1; 0 turns it off.
+        Frequent tokens count the less, the smaller this is; 0 counts all alike. A centre of relative frequency f counts
+        with sqrt(subsample / f), at most 1.
     compare : str
-        How rows make a score. ``fitted``: by the bilinear form of rank `rank` that fits best which source tokens stand
-        together in the text. ``scaled``: centred rows, with a scale and an offset fitted on the same. ``raw``: by the
-        plain product of rows, as the paper has it.
+        How rows make a score: ``fitted``, ``scaled`` or ``raw`` (plain products). ``fitted``: by the bilinear form
+        of rank `rank` that fits best which source tokens stand together in the text. ``scaled``: centred rows, with a
+        scale and an offset fitted on the same. ``raw``: by the plain product of rows, as the paper has it.
     rank : int
+        Rank of the form that rows are compared by with compare=fitted.
     loss : str
-        ``sgns``, or ``paper`` for negatives that are summed before the log-sigmoid, as in the authors' code.
+        ``sgns`` (of skip-gram) or ``paper`` (of the authors' code). The latter sums negatives before the log-sigmoid.
     epochs : int
-        Most passes; the best by held-out loss is kept, which may be the start.
+        Most passes over the text; the best by held-out loss is kept. That may be the start.
     rate : float
-        Adam's learning rate, for logits.
+        Learning rate of Adam for the logits of the weights.
     batch : int
-        Distinct pairs in a step.
+        Distinct pairs of tokens in a step of training.
     held_out : float
-        Share of the lines that is measured on.
+        Share of the lines that is measured on and not learned from, between 0 and 1.
 
     Notes
     -----
@@ -111,10 +116,10 @@ class ConvexWord2Vec:
                 raise UnknownNameError(kind, name, known)
         for name in ("lines", "candidates", "window", "negatives", "rank", "batch"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}.")
+                raise InputError(f"The option {name} must be at least 1, not {getattr(self, name)}.")
         if not 0 < self.held_out < 1 or not 0 <= self.mixed <= 1:
             raise InputError(
-                f"held_out must lie between 0 and 1, and mixed, too; got {self.held_out} and {self.mixed}."
+                f"The options held_out and mixed must lie between 0 and 1, not at {self.held_out} and {self.mixed}."
             )
 
     def initialize(self, transfer: Transfer) -> Initialization:

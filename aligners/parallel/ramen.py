@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from vocabx.aligners.counts import keep_heaviest, normalise_rows, ranks
 from vocabx.aligners.fallback import mean_where_empty
 from vocabx.aligners.parallel.linked_text import MOST_PAIRS, align_words, word_links
+from vocabx.aligners.parallel.symmetrize import check_symmetrization
 from vocabx.aligners.parallel.text import LinePairs, read_parallel
 from vocabx.aligners.parallel.translations import count_translations
 from vocabx.core.alignment import Alignment
@@ -62,14 +63,14 @@ class Ramen:
     Attributes
     ----------
     weighing : str
-        ``count``: in proportion to the links. ``rank``: 1, 1/2, 1/3 ... from the most frequent on. ``sparsemax``: the
-        projection of the logarithms of the counts, which keeps few.
+        How links weigh: ``count`` (by their number), ``rank`` or ``sparsemax``. ``rank``: 1, 1/2, 1/3 ... from
+        the most frequent on. ``sparsemax``: the projection of the logarithms of the counts, which keeps few.
     keep : int
         Source tokens kept per new token, the most frequent; 0 keeps all.
     minimum_count : int
         Links that a new token and a source token must have.
     symmetrization : str
-        How the links of both directions are joined: ``intersection``, ``union`` or ``grow-diag-final-and``.
+        How links of both directions join: ``intersection``, ``union`` or ``grow-diag-final-and``.
     pairs : int
         Pairs of lines used, evenly spread over the files; 0 uses all.
 
@@ -88,6 +89,7 @@ class Ramen:
     def __post_init__(self) -> None:
         if self.weighing not in WEIGHINGS:
             raise UnknownNameError("weighing", self.weighing, WEIGHINGS)
+        check_symmetrization(self.symmetrization)
 
     def align(self, transfer: Transfer) -> Alignment:
         """Return weights of N new tokens; evidence is the number of their links.

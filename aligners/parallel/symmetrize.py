@@ -10,7 +10,7 @@ import numpy as np
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import UnknownNameError
 
-__all__ = ["SYMMETRIZATIONS", "symmetrize"]
+__all__ = ["SYMMETRIZATIONS", "check_symmetrization", "symmetrize"]
 
 Link = tuple[int, int]
 """(source word, target word) of a line."""
@@ -57,6 +57,12 @@ SYMMETRIZATIONS: Mapping[str, Callable[[set[Link], set[Link]], set[Link]]] = Map
 )
 
 
+def check_symmetrization(how: str) -> None:
+    """Raise `UnknownNameError` unless links can be joined in a way of that name."""
+    if how not in SYMMETRIZATIONS:
+        raise UnknownNameError("symmetrization", how, SYMMETRIZATIONS)
+
+
 def symmetrize(forward: Ragged, backward: Ragged, how: str = "grow-diag-final-and") -> list[Ints]:
     """Join both directions, line by line.
 
@@ -74,8 +80,7 @@ def symmetrize(forward: Ragged, backward: Ragged, how: str = "grow-diag-final-an
     list of ndarray of int64, shape (L, 2)
         (source word, target word), sorted.
     """
-    if how not in SYMMETRIZATIONS:
-        raise UnknownNameError("symmetrization", how, SYMMETRIZATIONS)
+    check_symmetrization(how)
     join = SYMMETRIZATIONS[how]
     found = list[Ints]()
     for line in range(len(forward)):

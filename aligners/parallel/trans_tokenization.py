@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from vocabx.aligners.counts import keep_heaviest, normalise_rows
 from vocabx.aligners.fallback import mean_where_empty
 from vocabx.aligners.parallel.linked_text import MOST_PAIRS, word_links
+from vocabx.aligners.parallel.symmetrize import check_symmetrization
 from vocabx.aligners.parallel.translations import count_translations
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import InputError
@@ -27,11 +28,11 @@ class TransTokenization:
     keep : int
         Source tokens kept per new token, those with the most mass; 0 keeps all.
     minimum_count : int
-        Pairs of linked words that a new token and a source token must be in together. Fewer are taken for chance.
+        Pairs of linked words that two tokens must be in together. Fewer are taken for chance.
     whole_words : float
-        How much of the mass goes to all tokens of the other word alike; the rest goes to those at the same place.
+        Share of the mass for all tokens of the other word alike, from 0 to 1. The rest goes to those at the same place.
     symmetrization : str
-        How the links of both directions are joined: ``intersection``, ``union`` or ``grow-diag-final-and``.
+        How links of both directions join: ``intersection``, ``union`` or ``grow-diag-final-and``.
     pairs : int
         Pairs of lines used, evenly spread over the files; 0 uses all.
 
@@ -50,7 +51,8 @@ class TransTokenization:
 
     def __post_init__(self) -> None:
         if not 0 <= self.whole_words <= 1:
-            raise InputError(f"whole_words is a share between 0 and 1, not {self.whole_words}.")
+            raise InputError(f"The option whole_words must be a share between 0 and 1, not {self.whole_words}.")
+        check_symmetrization(self.symmetrization)
 
     def align(self, transfer: Transfer) -> Alignment:
         """Return weights of N new tokens; evidence is the pairs of linked words of the most frequent source token.

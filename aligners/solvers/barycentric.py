@@ -37,14 +37,14 @@ class Barycentric:
     Attributes
     ----------
     neighbours : int
-        K.
+        How many nearest source tokens, K, make a new one.
     regularization : float
-        The larger, the more even the weights.
+        The larger, the more even the weights; 0 or more.
     non_negative : bool
-        Without negative weights, so that rows are convex; solved exactly. Off: the affine least squares of
+        Allow no negative weights, so that rows are convex. Solved exactly. Off: the affine least squares of
         mergekit-tokensurgeon's kind, whose weights may be large and of both signs.
     index : str
-        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``, as in `find_neighbours`.
+        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``. See `find_neighbours`.
     """
 
     neighbours: int = 10
@@ -53,8 +53,8 @@ class Barycentric:
     index: str = "exact"
 
     def __post_init__(self) -> None:
-        require(self.neighbours >= 1, "Barycentric", "neighbours", self.neighbours, "at least 1")
-        require(self.regularization >= 0, "Barycentric", "regularization", self.regularization, "0 or more")
+        require(self.neighbours >= 1, "neighbours", self.neighbours, "at least 1")
+        require(self.regularization >= 0, "regularization", self.regularization, "0 or more")
         check_index(self.index)
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:

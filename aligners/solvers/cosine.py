@@ -31,11 +31,11 @@ class CosineLinear:
     Attributes
     ----------
     clip : bool
-        Take negative cosines for 0, so that rows are convex. The published method does not, and its weights grow
-        without bound where the sum of the cosines comes near zero.
+        Take negative cosines for 0, so that rows are convex. Off only with ``keep`` 0. The published
+        method does not, and its weights grow without bound where the sum of the cosines comes near zero.
     keep : int
-        The keys with the largest cosines that are kept, their weights scaled to sum to 1 again; 0 keeps all, which is
-        N x C numbers. `mass_kept` says what share of the weight that leaves.
+        Source tokens kept per new one, those with the largest cosines; 0 keeps all. Weights are scaled to sum to 1
+        again. All are N x C numbers; `mass_kept` says what share of the weight that leaves.
 
     Notes
     -----
@@ -47,10 +47,10 @@ class CosineLinear:
     keep: int = 1_000
 
     def __post_init__(self) -> None:
-        require(self.keep >= 0, "CosineLinear", "keep", self.keep, "0 or more")
+        require(self.keep >= 0, "keep", self.keep, "0 or more")
         if not self.clip and self.keep:
             raise InputError(
-                "CosineLinear: negative weights make sense over all keys only; set keep=0 with clip=false."
+                "Negative weights make sense over all keys only: with clip=no set --method-option keep=0 too."
             )
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:

@@ -36,12 +36,13 @@ class OrthogonalMatchingPursuit:
     Attributes
     ----------
     atoms : int
-        Most keys that a row may take. More than the dimension, or than there are keys, are never used.
+        Most source tokens that make a new one, at least 1. More than the dimension, or than there are keys, are
+        never used.
     tolerance : float
-        A row is done when no more than this part of the query's length is left.
+        A row is done when no more than this part of its vector's length is left.
     by_angle : bool
-        Compare keys by their direction, so that a query that points as a key does takes that key alone. Off: by the
-        product with the key as it is, so that long keys come first, as mergekit does.
+        Compare by direction; off, by products, where long rows come first. By direction a query that points as a key
+        does takes that key alone; mergekit compares by products.
 
     Notes
     -----
@@ -55,8 +56,8 @@ class OrthogonalMatchingPursuit:
     by_angle: bool = True
 
     def __post_init__(self) -> None:
-        require(self.atoms >= 1, "OrthogonalMatchingPursuit", "atoms", self.atoms, "at least 1")
-        require(self.tolerance >= 0, "OrthogonalMatchingPursuit", "tolerance", self.tolerance, "0 or more")
+        require(self.atoms >= 1, "atoms", self.atoms, "at least 1")
+        require(self.tolerance >= 0, "tolerance", self.tolerance, "0 or more")
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return weights, float64 and shape (N, C), of which at most `atoms` in a row are not zero."""

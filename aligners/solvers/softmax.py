@@ -23,11 +23,11 @@ class SoftmaxNeighbours:
     Attributes
     ----------
     neighbours : int
-        K. Of keys that are equally near the first are taken.
+        How many nearest source tokens, K, make a new one. Of keys that are equally near the first are taken.
     temperature : float
-        The smaller, the more the nearest key weighs. Any positive value is safe.
+        The smaller, the more the nearest source token weighs; above 0. Any positive value is safe.
     index : str
-        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``, as in `nearest_by_cosine`.
+        How neighbours are searched: ``exact``, ``ivf``, ``hnsw`` or ``auto``. See `nearest_by_cosine`.
 
     Notes
     -----
@@ -45,8 +45,8 @@ class SoftmaxNeighbours:
     index: str = "exact"
 
     def __post_init__(self) -> None:
-        require(self.neighbours >= 1, "SoftmaxNeighbours", "neighbours", self.neighbours, "at least 1")
-        require(self.temperature > 0, "SoftmaxNeighbours", "temperature", self.temperature, "positive")
+        require(self.neighbours >= 1, "neighbours", self.neighbours, "at least 1")
+        require(self.temperature > 0, "temperature", self.temperature, "positive")
         check_index(self.index)
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:

@@ -32,7 +32,7 @@ def stacked(blocks: list[csr_array], keys: int) -> csr_array:
     return csr_array((weights, ids, starts), shape=(len(starts) - 1, keys))
 
 
-def require(fits: bool, solver: str, field: str, value: object, bound: str) -> None:
-    """Raise `InputError` unless a field of a solver is what it must be."""
+def require(fits: bool, option: str, value: object, bound: str) -> None:
+    """Raise `InputError` unless an option of a solver is what it must be."""
     if not fits:
-        raise InputError(f"{solver}: {field} must be {bound}, not {value}.")
+        raise InputError(f"The option {option} must be {bound}, not {value}.")

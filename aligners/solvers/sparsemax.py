@@ -29,9 +29,9 @@ class Sparsemax:
     Attributes
     ----------
     temperature : float
-        Cosines are divided by it first; the smaller, the fewer keys.
+        What cosines are divided by; the smaller, the fewer source tokens make a new one.
     maximum_support : int
-        Most keys that a row may take; the others are as if they were not there. 0: any number.
+        Most source tokens that may make a new one; 0 sets no limit. Other keys are as if they were not there.
 
     Notes
     -----
@@ -43,8 +43,8 @@ class Sparsemax:
     maximum_support: int = 0
 
     def __post_init__(self) -> None:
-        require(self.temperature > 0, "Sparsemax", "temperature", self.temperature, "positive")
-        require(self.maximum_support >= 0, "Sparsemax", "maximum_support", self.maximum_support, "0 or more")
+        require(self.temperature > 0, "temperature", self.temperature, "positive")
+        require(self.maximum_support >= 0, "maximum_support", self.maximum_support, "0 or more")
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return convex weights, float64 and shape (N, C)."""

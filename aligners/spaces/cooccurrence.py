@@ -29,14 +29,16 @@ class Cooccurrence(Trained):
 
     Attributes
     ----------
-    centre_pairs, normalise, refinements
-        As in `Procrustes`; refinement pairs tokens that are each other's nearest.
-    epochs : int
-        Passes over the text; 0 takes as many as suit its size.
-    longest_ngram : int
-        0, the default, trains without n-grams, which as pieces of tokens would favour tokens that are spelt alike.
-    workers : int
-        With more than one the vectors differ from run to run.
+    centre_pairs : bool
+        Take the mean of the pairs' vectors off either side while fitting. See `Procrustes`.
+    normalise : bool
+        Give the pairs' vectors length 1 while fitting, so that long ones weigh no more.
+    refinements : int
+        How often to fit again on pairs that the last fit made nearest neighbours.
+
+    Notes
+    -----
+    N-grams, which as pieces of tokens would favour tokens that are spelt alike, take no part by default.
     """
 
     centre_pairs: bool = False
@@ -57,7 +59,7 @@ class Cooccurrence(Trained):
         if not len(pairs):
             raise InputError(
                 "The two tokenizers have no token in common that occurs often enough in the text, so their vectors "
-                "cannot be aligned. Give more text with --corpus, or lower minimum_count."
+                "cannot be aligned. Give more text with --corpus, or set a lower --method-option minimum_count."
             )
         transfer.say(f"{len(pairs):,} tokens that both tokenizers have align the vectors")
         rotation = Procrustes(self.centre_pairs, self.normalise, self.refinements).fit(

@@ -33,6 +33,8 @@ __all__ = ["AlignedWords", "scripts_of"]
 LEAST_SHARE = 0.05
 """A script with a smaller share of the new tokens' letters is not the language's."""
 
+REDUCE = ", or shorten the longer ones with --method-option reduce=yes"
+
 SPLIT = 1
 """Stream of the draw that holds words out."""
 
@@ -47,29 +49,31 @@ class AlignedWords(Trained):
     Attributes
     ----------
     how : str
-        ``compose`` (sub-word information) or ``incidence``, as in `token_vectors`.
+        How words make tokens: ``compose``, ``incidence`` or ``incidence-unweighted``. See `token_vectors`; the first is
+        sub-word information.
     aligned : bool
         Take the two files as one space already; nothing is turned.
     reduce : bool
-        Where the vectors differ in dimension, project the longer ones onto their principal axes.
+        Where dimensions differ, project the longer vectors onto their principal axes.
     identical : bool
-        Take the words that both languages spell alike (numbers, names, code) besides those of the dictionary.
+        Take words that both languages spell alike besides those of the dictionary. They are numbers, names, code.
     cases : bool
         Try the words of a pair in lower and in title case too.
     unique : bool
-        Whether a pair that these forms find several times counts once; the published code counts it each time.
-    centre_pairs, normalise, refinements
-        As in `Procrustes`.
+        Count a pair of vectors once, in however many cases it is found. The published code counts it each time.
+    centre_pairs : bool
+        Take the mean of the pairs' vectors off either side while fitting. See `Procrustes`.
+    normalise : bool
+        Give the pairs' vectors length 1 while fitting, so that long ones weigh no more.
+    refinements : int
+        How often to fit again on pairs that the last fit made nearest neighbours.
     most_words : int
-        Read so many words of each file; 0 reads all.
+        Words that are read of each file of vectors; 0 reads all.
     measure : bool
-        Whether a fifth of the dictionary's words is translated with a rotation that the rest fixes, and the outcome
-        told. The rotation that is used is fixed by all.
+        Say how well words are translated that were held out of the dictionary. A fifth is, with a rotation that the
+        rest fixes; the rotation that is used is fixed by all.
     parity : bool
-        Make the vectors of tokens with the quirks of the published code (`published_token_vectors`), and take pairs
-        in any script.
-    dimensions, epochs, minimum_count, negatives, shortest_ngram, longest_ngram, workers
-        As in `Training`, for vectors that are not given but trained on text.
+        Keep the quirks of the published code, and take pairs in any script. See `published_token_vectors`.
 
     Notes
     -----
@@ -116,7 +120,7 @@ class AlignedWords(Trained):
         training = self.training(transfer)
         source, target = source_words(transfer, training, limit), target_words(transfer, training, limit)
         if self.aligned or not self.reduce:
-            check_dimensions(source, target, transfer, "" if self.aligned else ", or set reduce to shorten the longer")
+            check_dimensions(source, target, transfer, "" if self.aligned else REDUCE)
         if self.aligned:
             return source, target, None
         source, target = of_one_dimension(source, target)
@@ -134,7 +138,7 @@ class AlignedWords(Trained):
             if not len(rows[0]):
                 raise InputError(
                     "The two languages spell no word alike, so their vectors cannot be aligned without a dictionary. "
-                    "Give one with --dictionary; vectors of one space already need the option aligned."
+                    "Give one with --dictionary; vectors of one space already need --method-option aligned=yes."
                 )
             transfer.say(f"there is no dictionary: {len(rows[0]):,} words that both languages spell alike align them")
             return rows, None

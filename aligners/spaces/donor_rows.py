@@ -24,7 +24,8 @@ class DonorRows:
     Attributes
     ----------
     compose : bool
-        Whether a token that the donor lacks has the mean of the rows of the pieces that the donor cuts its bytes into.
+        Give a token that the donor lacks the mean of its pieces' rows there. The pieces are those that the donor cuts
+        its bytes into.
     """
 
     compose: bool = False

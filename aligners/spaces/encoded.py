@@ -26,14 +26,14 @@ class Encoded:
     Attributes
     ----------
     batch : int
-        Texts per call.
+        Texts that the encoder gets at a time, at least 1.
     """
 
     batch: int = 256
 
     def __post_init__(self) -> None:
         if self.batch < 1:
-            raise InputError(f"batch is {self.batch}. Give the number of texts that are encoded at a time.")
+            raise InputError(f"The option batch must be at least 1, not {self.batch}.")
 
     def vectors(self, transfer: Transfer) -> TokenVectors:
         """Return vectors of source and new tokens; raise `InputError` without an encoder, or on what it returns."""

@@ -23,9 +23,9 @@ class Multilingual:
     Attributes
     ----------
     how : str
-        As in `token_vectors`.
+        How words make tokens: ``compose``, ``incidence`` or ``incidence-unweighted``. See `token_vectors`.
     languages : str
-        ISO 639-3 codes with commas between them; with words labelled with their language, only these take part.
+        ISO 639-3 codes with commas between them; only words labelled so take part. By default all do.
     """
 
     how: str = "incidence-unweighted"

@@ -19,15 +19,7 @@ class TokenLevel(Trained):
 
     The corpus is segmented by the target and each token is a word to fastText's CBOW, its n-grams those of the piece
     as the tokenizer spells it (Dobler and de Melo 2023, FOCUS). Tokens that are rarer than `minimum_count` have none.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the text; 0 takes as many as suit its size. With too few all vectors are alike.
-    longest_ngram : int
-        0 trains without n-grams, which takes a fraction of the time.
-    workers : int
-        With more than one the vectors differ from run to run.
+    With too few epochs all vectors are alike. Training without n-grams takes a fraction of the time.
     """
 
     def vectors(self, transfer: Transfer) -> TokenVectors:

@@ -64,13 +64,13 @@ class Training:
             raise UnknownNameError("algorithm of word vectors", self.algorithm, ALGORITHMS)
         for name in ("dimensions", "minimum_count", "negatives", "shortest_ngram", "window", "workers"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}. Give at least 1.")
+                raise InputError(f"The option {name} must be at least 1, not {getattr(self, name)}.")
         if self.epochs < 0:
-            raise InputError(f"epochs is {self.epochs}. Give a number of passes, or 0 for one that fits the text.")
+            raise InputError(f"The option epochs must be 0 (what suits the text) or more, not {self.epochs}.")
         if self.longest_ngram and self.longest_ngram < self.shortest_ngram:
             raise InputError(
-                f"longest_ngram is {self.longest_ngram} and shortest_ngram {self.shortest_ngram}. "
-                "Give a longest that is not shorter, or 0 for no n-grams."
+                f"The option longest_ngram must be 0 (no n-grams) or at least shortest_ngram, {self.shortest_ngram}, "
+                f"not {self.longest_ngram}."
             )
 
 
@@ -102,7 +102,7 @@ def train_vectors(
         raise InputError(
             f"The text is too small to train vectors on: {int(frequent.sum())} of its "
             f"{int((sentences.counts > 0).sum())} words occur {training.minimum_count} times or more. "
-            "Give more text, or lower minimum_count."
+            "Give more text, or set a lower --method-option minimum_count."
         )
     kept = sentences.only(frequent)
     epochs = training.epochs or epochs_for(sentences.size)

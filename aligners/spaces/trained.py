@@ -20,7 +20,25 @@ __all__ = ["Trained", "token_rows"]
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """How the vectors of a space are trained; see `Training`."""
+    """How the vectors of a space are trained, where they are trained; see `Training`.
+
+    Attributes
+    ----------
+    dimensions : int
+        Numbers in a vector that is trained.
+    epochs : int
+        Passes over the text in training; 0 takes as many as suit its size, from 3 to 30. See `epochs_for`.
+    minimum_count : int
+        How often a word or token must occur to be trained.
+    negatives : int
+        Other words that each word of the text is told from, drawn at random.
+    shortest_ngram : int
+        Characters in the shortest n-grams that words are trained by.
+    longest_ngram : int
+        Characters in the longest n-grams; 0 trains without any, which is faster.
+    workers : int
+        Threads that train; with more than one, vectors differ from run to run.
+    """
 
     dimensions: int = 100
     epochs: int = 0

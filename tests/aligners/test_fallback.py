@@ -119,5 +119,5 @@ def test_a_share_of_the_second_aligner_is_blended_into_the_rows_that_the_first_k
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
 def test_a_share_beyond_nothing_and_everything_is_refused(share: float) -> None:
-    with pytest.raises(InputError, match="A share lies from 0 to 1"):
+    with pytest.raises(InputError, match="The option constituents must be a share from 0 to 1"):
         Otherwise(Knowing({}), Constituents(), share)

@@ -76,5 +76,5 @@ def test_nothing_counts_as_evidence() -> None:
 
 
 def test_a_row_needs_a_source() -> None:
-    with pytest.raises(InputError, match="at least 1 source row, got sources=0"):
+    with pytest.raises(InputError, match=r"^The option sources must be at least 1, not 0\.$"):
         RandomConvex(0)

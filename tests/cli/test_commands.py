@@ -11,6 +11,7 @@ import pytest
 import vocabx
 from tests.checkpoint.models import checksums
 from tests.cli.conftest import Place, Run
+from tests.extension.bases import WIDTH
 from tests.tokenizer_tools.toys import byte_level
 from vocabx.cli import main
 from vocabx.cli.options import read_settings
@@ -80,6 +81,35 @@ def test_what_a_method_lacks_is_said_before_any_work(more: list[str], message: s
     assert ran.status == 1
     assert f"Error: {message}" in ran.err
     assert not place.out.exists()
+
+
+@pytest.mark.parametrize("more", [["--factorize-form", "model"], ["--factorize-form", "folded"], ["--balanced"]])
+def test_how_to_factorise_is_said_only_with_a_rank(more: list[str], place: Place, run: Run) -> None:
+    ran = run(*place.extend(), *more)
+    assert ran.status == 2
+    assert "--factorize-form and --balanced say how to factorise: give --factorize K with them." in ran.err
+
+
+def test_a_rank_that_cannot_be_is_refused_before_a_token_is_learned(place: Place, run: Run) -> None:
+    ran = run(*place.extend(), "--factorize", "1000")
+    assert ran.status == 1
+    assert f"An embedding of {WIDTH} dimensions has factors of rank 1 to {WIDTH}, not 1000. Choose a number" in ran.err
+    assert "with --factorize." in ran.err
+    assert "tokenizer" not in ran.err
+    assert not place.out.exists()
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_the_report_of_a_factorised_model_says_that_all_rows_changed(dry: list[str], place: Place, run: Run) -> None:
+    ran = run(*place.extend(), "--factorize", "4", "--factorize-form", "model", "--json", *dry)
+    assert ran.status == 0, ran.err
+    report = json.loads(ran.out)
+    assert report["factorized"].endswith("open it with from_pretrained(DIR, trust_remote_code=True)")
+    assert report["loss of an old token rises by at most (nats)"] is None
+    [first, *_] = [text for row in report["warnings"] for text in row.values()]
+    assert first.startswith("All rows changed, old ones too: two factors of rank 4 keep ")
+    if not dry:
+        assert Manifest.load(place.out).diagnostics["warnings"][0] == first
 
 
 def test_the_default_method_is_the_tables() -> None:

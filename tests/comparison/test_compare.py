@@ -88,7 +88,7 @@ def test_a_comparison_goes_on_where_it_was_cut_off(
 def test_only_what_other_materials_concern_is_measured_again(corpus: Path, run: Run, tmp_path: Path) -> None:
     def left(methods: str, *materials: object) -> str:
         asked = arguments(corpus, "--methods", methods, *materials, "--out", tmp_path / "out", "--dry-run")
-        return run(*asked).err.partition("measurements left")[2].split()[0]
+        return run(*asked).out.partition("measurements left")[2].split()[0]
 
     data(run(*arguments(corpus, "--methods", "mean,align,clp:compose=yes", "--donor", DEMO / "base", "--json", "--out",
                         tmp_path / "out")))  # fmt: skip
@@ -109,11 +109,34 @@ def test_trained_rows_serve_the_target_language_better_and_the_source_no_worse(c
 
 def test_a_dry_run_says_how_long_it_would_take_and_measures_nothing(corpus: Path, run: Run, tmp_path: Path) -> None:
     ran = run(*arguments(corpus, "--methods", "mean,random", "--steps", 5, "--dry-run", "--out", tmp_path / "out"))
-    assert (ran.status, ran.out) == (0, "")
-    assert "measurements left                      9" in ran.err
-    assert "steps of training left                 30" in ran.err
-    assert "expected time, beside making the rows" in ran.err
-    assert not (tmp_path / "out" / "results").exists()
+    assert ran.status == 0
+    assert "measurements left                      9" in ran.out
+    assert "steps of training left                 30" in ran.out
+    assert "expected time, beside making the rows" in ran.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_prints_the_cost_as_data_where_that_is_asked_for(corpus: Path, run: Run) -> None:
+    found = data(run(*arguments(corpus, "--methods", "mean", "--dry-run", "--json")))
+    assert found["measurements left"] == 2
+    assert found["expected seconds"] > 0
+
+
+def test_a_place_that_cannot_hold_results_is_refused_before_any_work(corpus: Path, run: Run, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine", "utf-8")
+    for place, complaint in (
+        (foreign, "foreign holds other files, and no results of a comparison. Choose another --out."),
+        (foreign / "thesis.txt", "thesis.txt cannot be written"),
+        (foreign / "thesis.txt" / "new", "new cannot be written"),
+    ):
+        for more in ([], ["--dry-run"]):
+            ran = run(*arguments(corpus, "--methods", "mean", "--out", place, *more))
+            assert (ran.status, ran.out) == (1, "")
+            assert ran.err.startswith("Error: ")
+            assert complaint in ran.err
+    assert [file.name for file in foreign.iterdir()] == ["thesis.txt"]
 
 
 def test_a_tokenizer_can_be_swapped_in(run: Run, corpus: Path, tmp_path: Path) -> None:
@@ -129,7 +152,7 @@ def test_a_tokenizer_can_be_swapped_in(run: Run, corpus: Path, tmp_path: Path) -
 def test_paragraphs_of_the_corpus_measure_nothing(run: Run) -> None:
     ran = run(*arguments(TEXTS / "held-out.ko.txt", "--methods", "mean"))
     assert ran.status == 1
-    assert "This paragraph is in the training text" in ran.err
+    assert f"This paragraph of {TEXTS / 'held-out.ko.txt'} is in the training text" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,10 @@ def test_paragraphs_of_the_corpus_measure_nothing(run: Run) -> None:
     [
         (["--methods", "mena"], "no method called 'mena'"),
         (["--methods", "random:scales=2"], "no option called 'scales'"),
+        (["--methods", "focus:dimensions=abc"], "The option dimensions is a whole number, got 'abc'"),
         (["--methods", "trans-tokenization"], "trans-tokenization needs parallel text"),
+        (["--methods", "omp"], "The method omp needs donor model: give --donor."),
+        (["--held-out", "nothere"], "There is no file nothere. Name another with --held-out."),
         (["--seeds", "0"], "at least one seed"),
         (["--tokenizer", "x"], "leave out --size or --tokenizer"),
         (["--picture", "a.gif"], "must end in .png"),
@@ -147,6 +173,13 @@ def test_what_makes_no_sense_is_refused(corpus: Path, run: Run, more: list[str],
     ran = run(*arguments(corpus, *more))
     assert ran.status in (1, 2)
     assert complaint in ran.err
+
+
+@pytest.mark.parametrize("methods", ["random:scales=2", "focus:dimensions=abc", "omp"])
+def test_methods_are_checked_before_the_tokenizer_is_made(corpus: Path, run: Run, methods: str, tmp_path: Path) -> None:
+    ran = run(*arguments(corpus, "--methods", methods, "--out", tmp_path / "out"))
+    assert len(ran.err.splitlines()) == 1, "no stage was begun"
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_defaults_are_those_of_the_library() -> None:

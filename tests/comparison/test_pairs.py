@@ -38,9 +38,29 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xfa")
-    for name in ("a.txt", "absent.txt"):
-        with pytest.raises(InputError, match=rf"{name} cannot be read as UTF-8 text"):
-            read_pairs(tmp_path / name, None, 1)
+    with pytest.raises(InputError, match=r"a\.txt cannot be read as UTF-8 text"):
+        read_pairs(tmp_path / "a.txt", None, 1)
+
+
+def test_a_file_that_is_missing_or_empty_is_named_with_its_option(tmp_path: Path) -> None:
+    target, empty, absent = write(tmp_path / "ko.txt", "하나"), write(tmp_path / "empty.txt", " ", ""), tmp_path / "no"
+    with pytest.raises(InputError, match=rf"^There is no file {absent}\. Name another with --held-out\.$"):
+        read_pairs(absent, None, 1)
+    with pytest.raises(InputError, match=rf"^There is no file {absent}\. .* --held-out-source\.$"):
+        read_pairs(target, absent, 1)
+    with pytest.raises(InputError, match=r"empty\.txt is empty\. .* with --held-out\.$"):
+        read_pairs(empty, None, 1)
+    with pytest.raises(InputError, match=r"empty\.txt is empty\. .* with --held-out-source\.$"):
+        read_pairs(target, empty, 1)
+
+
+def test_files_with_too_few_paragraphs_are_named(tmp_path: Path) -> None:
+    target = write(tmp_path / "ko.txt", "하나", "둘셋넷")
+    complaint = (
+        rf"There are 1 usable paragraphs of at least 8 bytes in {target}, and 2 were asked for.* --minimum-bytes"
+    )
+    with pytest.raises(InputError, match=complaint):
+        read_held_out(target, None, 8, 2, 0)
 
 
 def test_pairs_are_drawn_by_seed_and_stay_in_order() -> None:
@@ -59,6 +79,16 @@ def test_a_paragraph_inside_a_line_of_the_corpus_is_found(
 ) -> None:
     monkeypatch.setattr(module, "SEARCHED_AT_ONCE", at_once)
     corpus = Corpus.open([write(tmp_path / "corpus.txt", "첫째 줄", "둘째 줄 안의 문단 하나")])
-    check_unseen(["본 적 없는 문단"], corpus)
-    with pytest.raises(InputError, match=r"in the training text.*안의 문단"):
-        check_unseen(["본 적 없는 문단", "안의 문단 "], corpus)
+    check_unseen(HeldOut(("본 적 없는 문단",), ()), corpus)
+    for seen in (HeldOut(("본 적 없는 문단", "안의 문단 "), ()), HeldOut(("본 적 없는 문단",), ("안의 문단",))):
+        with pytest.raises(InputError, match=r"^This paragraph is in the training text.*안의 문단"):
+            check_unseen(seen, corpus)
+
+
+def test_the_file_of_a_paragraph_that_is_in_the_corpus_is_named(tmp_path: Path) -> None:
+    target, source = write(tmp_path / "ko.txt", "하나 둘"), write(tmp_path / "en.txt", "one two")
+    held_out = read_held_out(target, source, 1, 1, 0)
+    for name, line in (("ko.txt", "하나 둘 셋"), ("en.txt", "one two three")):
+        corpus = Corpus.open([write(tmp_path / "corpus.txt", line)])
+        with pytest.raises(InputError, match=rf"^This paragraph of {tmp_path / name} is in the training text"):
+            check_unseen(held_out, corpus)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vocabx.comparison.results import NOT_KEPT, Measured, Results, Side, fingerprint
+from vocabx.comparison.results import NOT_KEPT, Measured, Results, Side, check_place, fingerprint
 from vocabx.core.errors import OutputError
 from vocabx.eval.cost import DocumentCost
 from vocabx.eval.greedy import GreedyFlips
@@ -99,3 +99,30 @@ def test_a_fingerprint_sees_the_beginning_the_end_and_the_size_of_a_large_file(t
         content[0 if change == "first" else -1] = 1
     file.write_bytes(content)
     assert fingerprint(file) != before
+
+
+def test_a_place_may_be_absent_empty_or_hold_what_a_comparison_leaves(tmp_path: Path) -> None:
+    check_place(tmp_path / "a" / "b", make=False)
+    assert not (tmp_path / "a").exists()
+    check_place(tmp_path / "a" / "b", make=True)
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "a" / "b" / "cache").mkdir()
+    check_place(tmp_path / "a" / "b", make=True)
+    Results(tmp_path / "a" / "b").keep(measured(), "mark")
+    (tmp_path / "a" / "b" / "picture.png").write_bytes(b"")
+    check_place(tmp_path / "a" / "b", make=True)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "results/notes.txt", "results"])
+def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine", "utf-8")
+    for make in (True, False):
+        with pytest.raises(OutputError, match=r"holds other files.*another --out|is a file.*another --out"):
+            check_place(tmp_path, make=make)
+
+
+def test_a_place_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(OutputError, match=f"You may not write into {tmp_path}"):
+        check_place(tmp_path / "new", make=False)

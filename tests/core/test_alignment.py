@@ -196,7 +196,7 @@ def test_rows_of_another_alignment_take_the_place_of_some(pair: tuple[Alignment,
     for of_rows in (dense, lambda each: each.origins, lambda each: each.evidence):
         expected = np.array(of_rows(one))
         expected[rows] = of_rows(other)
-        np.testing.assert_array_equal(of_rows(joined), expected)
+        np.testing.assert_allclose(of_rows(joined), expected, rtol=1e-12)  # sums may be taken in another order
 
 
 @given(alignments_of_one_source(convex=True))

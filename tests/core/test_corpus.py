@@ -194,7 +194,10 @@ def test_a_column_that_is_no_valid_utf8_is_a_sentence(tmp_path: Path) -> None:
         ("nothing.txt", r"There is no corpus file .*nothing\.txt"),
         ("*.txt", "There is no corpus file"),
         ("empty", "holds no corpus file"),
-        ("notes.md", r"notes\.md is not a corpus file: expected \.txt, \.jsonl, \.parquet"),
+        (
+            "notes.md",
+            r"notes\.md is not a corpus file: expected \.txt, \.jsonl, \.parquet.* rename it to notes\.md\.txt\.$",
+        ),
         ("a.parquet.gz", "is not a corpus file"),
     ],
 )

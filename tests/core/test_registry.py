@@ -21,7 +21,13 @@ NOT_AN_ENTRY = "a string"
 
 @dataclass(frozen=True)
 class Lens:
-    """A thing with an option of every type."""
+    """A thing with an option of every type.
+
+    Attributes
+    ----------
+    width : int
+        From side to side.
+    """
 
     name: str
     width: int = 3
@@ -32,7 +38,13 @@ class Lens:
 
 @dataclass(frozen=True)
 class Frame:
-    """A thing that has one option in common with the other."""
+    """A thing that has one option in common with the other.
+
+    Attributes
+    ----------
+    wood : str
+        Of which tree.
+    """
 
     width: int = 4
     wood: str = "oak"
@@ -44,7 +56,13 @@ def _parts(options: Mapping[str, Any]) -> list[type]:
 
 @composed(_parts)
 def together(first: str, title: str = "", **options: Any) -> list[Any]:
-    """Make a frame, and before it a thing that is named."""
+    """Make a frame, and before it a thing that is named.
+
+    Parameters
+    ----------
+    title : str
+        What is written on it.
+    """
     return [title, *make_parts(_parts({"first": first}), options)]
 
 
@@ -163,6 +181,12 @@ def test_the_settings_of_a_composed_thing_are_those_of_its_parts_too() -> None:
     assert TOGETHER.settings == {"first": "frame", "title": "", "width": 4, "wood": "elm"}
     assert TOGETHER.load() == ["", Frame(wood="elm"), Frame(wood="elm")]
     assert TOGETHER.load(title="two", width=9) == ["two", Frame(9, "elm"), Frame(9, "elm")]
+
+
+def test_what_options_mean_is_said_by_the_thing_and_by_its_parts() -> None:
+    assert LENS.meanings == {"width": "From side to side"}
+    assert TOGETHER.meanings == {"title": "What is written on it", "wood": "Of which tree"}
+    assert Entry("fractions:Fraction", "").meanings == {}
 
 
 def test_another_part_brings_its_own_options() -> None:

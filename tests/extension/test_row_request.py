@@ -74,16 +74,21 @@ def test_vectors_of_both_languages_serve_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dictionary", "source_vectors", "target_vectors", "vectors"])
 def test_a_file_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
+    option = f"--{name.replace('_', '-')}"
     for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(InputError, match=rf"^There is no file {path}\.$"):
+        with pytest.raises(InputError, match=rf"^There is no file {path}\. Name another with {option}\.$"):
             materials(**{name: path})
 
 
 def test_files_of_parallel_text_that_are_missing_are_named(tmp_path: Path) -> None:
     own, other = write(tmp_path, "a.txt", "b.txt")
     lost = tmp_path / "lost"
-    for given in ({"parallel": (lost, other)}, {"parallel": (own, lost)}, {"parallel": (own, other), "links": lost}):
-        with pytest.raises(InputError, match=rf"^There is no file {lost}\.$"):
+    for option, given in (
+        ("--parallel", {"parallel": (lost, other)}),
+        ("--parallel", {"parallel": (own, lost)}),
+        ("--links", {"parallel": (own, other), "links": lost}),
+    ):
+        with pytest.raises(InputError, match=rf"^There is no file {lost}\. Name another with {option}\.$"):
             materials(**given)
 
 
@@ -110,6 +115,7 @@ def test_links_are_those_of_parallel_lines() -> None:
         ({"method": "constituent"}, r"no method called 'constituent'\. Did you mean 'constituents'"),
         ({"seed": -1}, "The seed must not be negative, got -1"),
         ({"pad_to_multiple": 0}, "a multiple of at least 1, got 0"),
+        ({"factorization": 50}, r"described by vocabx\.Factorization\(rank\), not by 50"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(settings: dict[str, Any], message: str) -> None:

@@ -156,18 +156,44 @@ def test_the_record_says_what_each_matrix_keeps(tmp_path: Path) -> None:
     values = {name: np.linalg.svd(tensors[name][:97].astype(np.float64))[1] ** 2 for name in (INPUT, HEAD)}
     shares = {name: square[:RANK].sum() / square.sum() for name, square in values.items()}
     assert found.record["retained"] == pytest.approx({"input": shares[INPUT], "head": shares[HEAD]})
-    assert found.note.startswith("8 primitives, folded, keep ")
-    assert "of the input, " in found.note
-    assert found.note.endswith("no old row is bit-identical any more")
+    kept = f"keep {found.factors['input'].retained:.1%} of the input, {found.factors['head'].retained:.1%} of the head"
+    assert kept in found.warning
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (FOLDED, "multiplied out again, which any program opens"),
+        (MODEL, "kept apart by code of its own: open it with from_pretrained(DIR, trust_remote_code=True)"),
+    ],
+)
+def test_it_is_said_in_words_what_the_embeddings_are_now(form: str, words: str, tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(save_model(tmp_path / "base", llama_tensors()))
+    found = factorize(checkpoint, Factorization(RANK, form), PLAN.tokens_before)
+    assert found.note == f"the embeddings are two factors of rank 8, {words}"
 
 
 def test_a_request_that_cannot_be_met_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="to 1 primitive or more, not 0"):
+    with pytest.raises(InputError, match=r"a rank of 1 or more, not 0\..* --factorize"):
         Factorization(0)
     with pytest.raises(InputError, match=r"no factorised form 'flat'\. Known: folded, model"):
         Factorization(8, "flat")
     checkpoint = open_checkpoint(save_model(tmp_path / "base", llama_tensors()))
-    with pytest.raises(InputError, match="32 dimensions and rank 32 has 1 to 32 primitives, not 33"):
+    tensors = llama_tensors()
+    tensors[HEAD][:, 9:] = 0
+    checkpoint = open_checkpoint(save_model(tmp_path / "low", tensors))
+    with pytest.raises(
+        InputError, match=r"32 dimensions and rank 9 has factors of rank 1 to 9, not 10\..* --factorize"
+    ):
+        factorize(checkpoint, Factorization(10), PLAN.tokens_before)
+
+
+def test_a_rank_above_the_width_is_refused_before_rows_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = open_checkpoint(save_model(tmp_path / "base", llama_tensors()))
+    monkeypatch.setattr("vocabx.factorization.recoded.spectrum", None)
+    with pytest.raises(InputError, match=r"of 32 dimensions has factors of rank 1 to 32, not 33\..* --factorize"):
         factorize(checkpoint, Factorization(33), PLAN.tokens_before)
 
 

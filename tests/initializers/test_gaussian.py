@@ -9,7 +9,7 @@ from tests.strategies import FLOAT_TYPES
 from tests.tokenizer_tools.toys import of_merges
 from tests.transfers import transfer
 from vocabx.core import alignment, arrays
-from vocabx.core.errors import UnknownNameError
+from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.initializers import gaussian
 from vocabx.initializers.gaussian import DISTRIBUTIONS, Gaussian, GaussianDraw
 
@@ -138,6 +138,11 @@ def test_the_description_of_a_draw_says_all_that_fixes_it() -> None:
 def test_an_unknown_distribution_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match=r"no distribution called 'univariat'\. Did you mean 'univariate'"):
         Gaussian("univariat")
+
+
+def test_a_negative_variance_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^The option scale must be 0 or more, not -1\.$"):
+        Gaussian("univariate", -1)
 
 
 def test_a_bias_is_never_drawn_around_zero() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -8,12 +9,43 @@ import pytest
 from tests.strategies import table
 from tests.tokenizer_tools.toys import byte_level
 from tests.transfers import transfer
-from vocabx.aligners.constituents import Constituents
+from vocabx.aligners.constituents import WEIGHTINGS, Constituents
+from vocabx.aligners.convex_word2vec.comparison import COMPARISONS
+from vocabx.aligners.convex_word2vec.loss import LOSSES
+from vocabx.aligners.convex_word2vec.text import TEXTS
+from vocabx.aligners.parallel.ramen import WEIGHINGS
+from vocabx.aligners.parallel.symmetrize import SYMMETRIZATIONS
+from vocabx.aligners.solvers.table import SOLVERS
+from vocabx.aligners.spaces.table import SPACES
+from vocabx.aligners.spaces.token_vectors import WAYS
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
 from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.initialization import Initialization
-from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, methods_report
+from vocabx.core.neighbours import INDICES
+from vocabx.initializers.gaussian import DISTRIBUTIONS
+from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS, method_report, methods_report
+
+WIDTH = 120
+"""Columns of a terminal that is not small."""
+
+NAMED: list[tuple[str, str, Iterable[str]]] = [
+    ("input", "constituents", WEIGHTINGS),
+    ("weighting", "align", WEIGHTINGS),
+    ("symmetrization", "trans-tokenization", SYMMETRIZATIONS),
+    ("symmetrization", "ramen", SYMMETRIZATIONS),
+    ("weighing", "ramen", WEIGHINGS),
+    ("space", "focus", SPACES),
+    ("solver", "focus", SOLVERS),
+    ("how", "wechsel", WAYS),
+    ("how", "ofa", WAYS),
+    ("index", "wechsel", INDICES),
+    ("text", "cw2v", TEXTS),
+    ("compare", "cw2v", COMPARISONS),
+    ("loss", "cw2v", LOSSES),
+    ("distribution", "random", DISTRIBUTIONS),
+]
+"""Options that take a name, a method that has it, and the names."""
 
 
 def rules(method: str) -> Initialization:
@@ -62,7 +94,7 @@ def test_scaled_rows_are_longer_and_their_bias_is_not() -> None:
     assert np.allclose(scaled.head.weights.toarray(), 1.1 * plain.head.weights.toarray())
     assert same(scaled.bias, "uniform")
     assert not scaled.is_convex
-    with pytest.raises(InputError, match="must be positive, got 0"):
+    with pytest.raises(InputError, match="The option scale must be positive, not 0"):
         INITIALIZERS["align"].load(scale=0.0)
 
 
@@ -79,6 +111,39 @@ def test_the_report_has_a_row_for_every_method() -> None:
 
 def test_every_method_names_its_source() -> None:
     assert [name for name, entry in INITIALIZERS.entries.items() if not entry.paper or not entry.summary] == []
+
+
+@pytest.mark.parametrize("method", list(INITIALIZERS))
+def test_every_option_has_a_meaning_that_fits_on_its_line(method: str) -> None:
+    report = method_report(method)
+    rows = [row for table in report.tables for row in table.rows]
+    assert {row[0] for row in rows} == INITIALIZERS[method].settings.keys() - {"aligner"}
+    assert [name for name, _, meaning in rows if not meaning] == []
+    assert [line for line in report.to_text().splitlines() if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize(("option", "method", "known"), NAMED)
+def test_the_meaning_of_an_option_that_takes_a_name_has_all_names(
+    option: str, method: str, known: Iterable[str]
+) -> None:
+    meaning = set(re.findall(r"[\w-]+", INITIALIZERS[method].meanings[option]))
+    assert set(known) - meaning == set()
+
+
+def test_every_option_that_takes_a_name_is_looked_at() -> None:
+    free = {"aligner", "languages"}  # a class, and codes of languages
+    texts = {
+        name
+        for entry in INITIALIZERS.entries.values()
+        for name, value in entry.settings.items()
+        if isinstance(value, str)
+    }
+    assert texts - free - {"head"} == {option for option, _, _ in NAMED}
+
+
+def test_an_option_without_a_default_is_shown_as_such() -> None:
+    shown = method_report("constituents").to_text()
+    assert re.search(r"head +- +.*as in the input", shown)
 
 
 def test_an_unknown_method_is_refused_with_a_suggestion() -> None:

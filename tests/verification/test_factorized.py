@@ -15,14 +15,26 @@ from tests.verification.models import (
     HEAD,
     INPUT,
     KOREAN,
+    SPECIAL,
     damaged,
     edit_tensor,
     failing,
+    read_tensor,
     reasons,
     save_base,
     save_target,
 )
-from tests.verification.test_damages import ALL_ELSE, APPLIED, COMPUTES, HEAD_ROWS, NORMS, OLD_ROWS, OPENS, PADDING
+from tests.verification.test_damages import (
+    ALL_ELSE,
+    APPLIED,
+    COMPUTES,
+    GREEDY,
+    HEAD_ROWS,
+    NORMS,
+    OLD_ROWS,
+    OPENS,
+    PADDING,
+)
 from vocabx.checkpoint import staged_directory
 from vocabx.directories import plan_extension
 from vocabx.factorization import FOLDED, FORMS, MODEL, Factorization
@@ -48,12 +60,12 @@ def extend(base: Path, out: Path, form: str, rank: int = RANK, method: str = "co
         source_sample=out.with_name("english.txt"),
         minimum_frequency=2,
         pad_to_multiple=16,
+        factorization=Factorization(rank, form, balanced=True),
     )
     stages = Stages()
     extension, checkpoint = plan_extension(base, request, stages)
     with staged_directory(out) as stage:
-        write_model(extension, checkpoint, stage, stages, factorization=Factorization(rank, form, balanced=True))
-    assert f"{rank} primitives" in stages.notes["factorized"]
+        write_model(extension, checkpoint, stage, stages, factorized=extension.factorized)
     return out
 
 
@@ -74,10 +86,30 @@ def test_an_untied_model_passes_all_that_concerns_it(
 ) -> None:
     result = verify(untied_forms[form], untied_base, ENGLISH)
     assert result.strict_passed, result.to_report().to_text()
-    assert reasons(result) == {COMPUTES: "the embeddings were factorised"}
+    assert reasons(result) == {COMPUTES: "the embeddings were factorised, so all rows changed"}
     evidence = {finding.name: finding.evidence for finding in result.findings}
-    assert evidence[OLD_ROWS].startswith("the same, but for the factorisation to 12 primitives, are model.embed")
+    assert evidence[OLD_ROWS].startswith(
+        "all rows changed; within rounding the base's factorised to rank 12 are model.e"
+    )
     assert "lm_head.weight: 340 of 340" in evidence[OLD_ROWS]
+    assert evidence[GREEDY].endswith("all rows changed, so which old token wins may be another than the base's")
+
+
+@pytest.mark.torch
+def test_it_is_said_how_users_open_it_and_what_was_added(untied_forms: dict[str, Path], untied_base: Path) -> None:
+    folded, model = (
+        {finding.name: finding.evidence for finding in verify(untied_forms[form], untied_base, ENGLISH).findings}
+        for form in (FOLDED, MODEL)
+    )
+    assert folded[OPENS].startswith("plain AutoModelForCausalLM: ")
+    assert model[OPENS].startswith(
+        "AutoModelForCausalLM.from_pretrained(DIR, trust_remote_code=True), by the code that"
+    )
+    assert folded[ALL_ELSE].endswith("config.json but for vocab_size, as planned")
+    assert model[ALL_ELSE].endswith(
+        "config.json but for auto_map, num_primitives, vocab_size, as planned; added for the factors: "
+        f"lm_head.primitives.weight, {PRIMITIVES}"
+    )
 
 
 @pytest.mark.torch
@@ -100,10 +132,10 @@ def test_a_model_of_several_files_passes(form: str, tmp_path: Path) -> None:
 
 def test_a_model_with_another_tokenizer_passes(form: str, untied_base: Path, tmp_path: Path) -> None:
     target = save_target(tmp_path / "target")
-    replacement, checkpoint = plan_replacement(untied_base, ReplaceRequest(target, pad_to_multiple=16), Stages())
+    request = ReplaceRequest(target, pad_to_multiple=16, factorization=Factorization(RANK, form))
+    replacement, checkpoint = plan_replacement(untied_base, request, Stages())
     with staged_directory(tmp_path / "out") as stage:
-        factorization = Factorization(RANK, form)
-        write_model(replacement, checkpoint, stage, Stages(), replacement.style, factorization)
+        write_model(replacement, checkpoint, stage, Stages(), replacement.style, replacement.factorized)
     result = verify(tmp_path / "out", untied_base, ENGLISH)
     assert failing(result) == set(), result.to_report().to_text()
     assert OLD_ROWS not in reasons(result)
@@ -126,6 +158,24 @@ def test_the_manifest_says_that_rows_were_factorised(form: str, untied_forms: di
         "balanced": True,
     }
     assert all(0.5 < share < 1 for share in record["retained"].values())
+
+
+def test_rows_are_measured_as_they_are_written_and_all_are_said_to_have_changed(
+    form: str, untied_forms: dict[str, Path], untied_base: Path
+) -> None:
+    out = untied_forms[form]
+    manifest, plan = Manifest.load(out).diagnostics, Manifest.load(out).plan
+    for matrix, name in (("input", INPUT), ("head", HEAD)):
+        rows = read_tensor(out, name).astype(np.float64)
+        if form == MODEL:
+            rows = rows @ read_tensor(out, name.replace("weight", "primitives.weight")).astype(np.float64).T
+        lengths = np.linalg.norm(rows, axis=1)
+        assert manifest[matrix]["new"]["norm"] == pytest.approx(np.median(lengths[plan.new_ids]), rel=5e-3)
+        text = np.setdiff1d(plan.kept_ids, list(range(len(SPECIAL))))
+        assert manifest[matrix]["source"]["norm"] == pytest.approx(np.median(lengths[text]), rel=5e-3)
+    assert manifest["loss_bound"] is manifest["loss_estimate"] is None
+    assert manifest["warnings"][0].startswith("All rows changed, old ones too: two factors of rank 12 keep ")
+    assert manifest["warnings"][0].endswith("A decoder must be trained before it is of use; an encoder suffers less.")
 
 
 def one_row(name: str, row: int, factor: float) -> Damage:
@@ -204,9 +254,12 @@ def test_code_that_is_not_ours_is_not_run(
     assert "is not there, or not what vocabx writes, and is not run" in result.to_report().to_text()
 
 
+@pytest.mark.torch
 def test_a_setting_of_the_factorised_model_is_compared(
     untied_forms: dict[str, Path], untied_base: Path, tmp_path: Path
 ) -> None:
     out = damaged(untied_forms[MODEL], tmp_path / "out", setting("config.json", "auto_map", {}))
-    assert failing(verify(out, untied_base, ENGLISH)) == {ALL_ELSE}
+    result = verify(out, untied_base, ENGLISH)
+    assert failing(result) == {ALL_ELSE, OPENS}
+    assert "does not say in auto_map that modeling_factorized.py opens AutoModelForCausalLM" in str(result)
     assert json.loads((untied_forms[MODEL] / "config.json").read_text())["num_primitives"] == RANK

@@ -42,7 +42,7 @@ class Model:
 def subject_with(directory: Path, model: Model, **complaints: frozenset[str]) -> Subject:
     subject = Subject(directory, Manifest.load(directory), text=ENGLISH)
     nothing = dict.fromkeys(("missing", "unexpected", "mismatched"), frozenset[str]())
-    subject.__dict__["model"] = OpenedModel(model, "AutoModelForCausalLM", **{**nothing, **complaints})
+    subject.__dict__["model"] = OpenedModel(model, "AutoModelForCausalLM", False, **{**nothing, **complaints})
     return subject
 
 

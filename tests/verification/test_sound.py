@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.verification.damages import in_json
 from tests.verification.models import ENGLISH, HEAD, INPUT, KOREAN, damaged, edit_tensor, extend, failing, save_base
 from vocabx.manifest import FILE_NAME
 from vocabx.verification import Status, Verification, verify
+from vocabx.verification.new_rows import MOST_COLLAPSED
 from vocabx.verification.table import CHECKS
 
 
@@ -42,8 +44,29 @@ def test_every_kind_of_method_passes(method: str, untied_base: Path, tmp_path: P
 
 def test_equal_rows_of_the_mean_are_said_to_be_by_design(untied_base: Path, tmp_path: Path) -> None:
     result = verify(extend(untied_base, tmp_path / "out", method="mean"), untied_base, ENGLISH)
-    assert "'mean' are equal by design" in evidence(result)["rows are equal only where weights are"]
-    assert "1 different rows of 40" in evidence(result)["rows are equal only where weights are"]
+    assert "'mean' are equal by design" in evidence(result)["at most 1% of new rows repeat one of other weights"]
+    assert "1 different rows of 40" in evidence(result)["at most 1% of new rows repeat one of other weights"]
+
+
+def test_the_length_of_new_rows_is_given_with_its_limits(untied: Path, untied_base: Path) -> None:
+    found = evidence(verify(untied, untied_base, ENGLISH))["new rows are neither vanishing nor huge"]
+    words = r"median length (\S+), limits (\S+) to (\S+) \(a tenth of the mean row (\S+) or of the old rows' 1st "
+    match = re.search(words + r"percentile (\S+), ten times their 99th (\S+)\)", found)
+    assert match, found
+    median, least, most, mean, low, high = map(float, match.groups())
+    assert least <= median <= most
+    assert (least, most) == pytest.approx((min(mean, low) / 10, high * 10), rel=2e-3)
+
+
+def test_the_name_of_the_check_of_equal_rows_says_its_limit() -> None:
+    assert f"at most {MOST_COLLAPSED:.0%} of new rows repeat one of other weights" in {check.name for check in CHECKS}
+
+
+@pytest.mark.torch
+def test_what_had_to_change_in_the_settings_is_named(untied: Path, untied_base: Path) -> None:
+    found = evidence(verify(untied, untied_base, ENGLISH))
+    assert found["all else is bit-identical"].endswith("and config.json but for vocab_size, as planned")
+    assert found["AutoModel opens it and computes"].startswith("plain AutoModelForCausalLM: 384 rows")
 
 
 def test_a_model_of_several_files_passes(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import click
 from vocabx.cli.options import (
     LEFT_BEHIND,
     as_json_option,
-    force_option,
     hide_loading_bars,
     learning_options,
     make_stages,
@@ -96,8 +95,12 @@ __all__ = ["compare"]
     help="Keep each result, and trained vectors, in this directory; the same command goes on where it was cut off.",
 )
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the comparison into this .png, .svg or .pdf.")
-@click.option("--dry-run", is_flag=True, help="Say how long it would take, and stop.")
-@force_option
+@click.option("--dry-run", is_flag=True, help="Print how long it would take, and stop.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace the --picture. What --out holds is never replaced; no --force is needed to go on.",
+)
 @as_json_option
 def compare(
     model: str,
@@ -129,8 +132,8 @@ def compare(
     from vocabx.comparison.picture import draw_comparison
     from vocabx.comparison.probe import Probe
     from vocabx.comparison.report import comparison_json, comparison_report
-    from vocabx.comparison.results import Results
-    from vocabx.comparison.setting import Setting, usable_variants
+    from vocabx.comparison.results import Results, check_place
+    from vocabx.comparison.setting import Setting, check_variants, open_materials, usable_variants
     from vocabx.comparison.variants import parse_variants
     from vocabx.core.report import Report
     from vocabx.eval.decoder import require_torch
@@ -148,11 +151,16 @@ def compare(
     hide_loading_bars()
     stages = make_stages()
     texts = read_held_out(held_out, held_out_source, minimum_bytes, paragraphs, request.seed)
-    setting = Setting.open(model, request, stages)
+    materials = open_materials(request)
+    variants = chosen or usable_variants(materials)
+    check_variants(variants, materials)
+    if out is not None:
+        check_place(out, make=not dry_run)
+    setting = Setting.open(model, request, stages, materials)
     comparer = Comparer(
         setting,
         texts,
-        chosen or usable_variants(setting.materials),
+        variants,
         probe,
         range(seeds),
         dtype,
@@ -161,14 +169,19 @@ def compare(
         stages,
     )
     cost = comparer.cost()
-    click.echo(Report("", cost.facts()).to_text(), err=True)
+    spelt = Report("", cost.facts()).to_text()
     if dry_run:
+        click.echo(_spell(cost.to_json()) if as_json else spelt)
         return
+    click.echo(spelt, err=True)
     comparison = comparer.run()
     if picture is not None:
         draw_comparison(comparison, picture, force=force)
-    content = json.dumps(comparison_json(comparison), ensure_ascii=False, indent=2)
-    click.echo(content if as_json else comparison_report(comparison).to_text())
+    click.echo(_spell(comparison_json(comparison)) if as_json else comparison_report(comparison).to_text())
+
+
+def _spell(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2)
 
 
 NOT_ASKED = {"method", "method_options", "factorize", "factorize_form", "balanced"}
@@ -180,12 +193,13 @@ for parameter in compare.params:
 
 def _request(options: dict[str, Any], out: Path | None) -> Request | ReplaceRequest:
     """Ask for an extension, or for a replacement where a tokenizer is named."""
+    from vocabx.comparison.results import CACHE
     from vocabx.replacement import ReplaceRequest
     from vocabx.request import Request
 
     options |= {"method": "mean", "method_options": (), "factorize": None, "factorize_form": "", "balanced": False}
     if options["cache"] is None and out is not None:
-        options["cache"] = out / "cache"
+        options["cache"] = out / CACHE
     tokenizer, corpus, size = (options.pop(name) for name in ("tokenizer", "corpus", "size"))
     if tokenizer is None:
         if not corpus:

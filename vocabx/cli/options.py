@@ -184,11 +184,12 @@ def row_options(command: Command) -> Command:
         click.option(
             "--factorize-form",
             type=click.Choice(["folded", "model"]),
-            default="folded",
-            show_default=True,
-            help="Multiply the factors into a stock model, or keep them in a model with code of its own.",
+            help="With --factorize: multiply the factors into a stock model (the default), or keep them in a smaller "
+            "model with code of its own, which opens with trust_remote_code=True.",
         ),
-        click.option("--balanced", is_flag=True, help="Share the sizes evenly between the two factors."),
+        click.option(
+            "--balanced", is_flag=True, help="With --factorize: share the sizes evenly between the two factors."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -207,10 +208,12 @@ def read_row_settings(options: dict[str, Any]) -> RowSettings:
     """Turn the values of `row_options` into keywords of `RowRequest`; takes them out of `options`."""
     rows = {name: options.pop(name) for name in ROW_SETTINGS}
     rank, form, balanced = (options.pop(name) for name in ("factorize", "factorize_form", "balanced"))
+    if rank is None and (form or balanced):
+        raise click.UsageError("--factorize-form and --balanced say how to factorise: give --factorize K with them.")
     if rank is not None:
-        from vocabx.factorization import Factorization
+        from vocabx.factorization import FOLDED, Factorization
 
-        rows["factorization"] = Factorization(rank, form, balanced)
+        rows["factorization"] = Factorization(rank, form or FOLDED, balanced)
     rows["method_options"] = dict(map(read_option, rows["method_options"]))
     return cast("RowSettings", rows)
 

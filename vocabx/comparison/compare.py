@@ -67,7 +67,7 @@ class Comparer:
             raise InputError("A probe trains on text in the target language; name it with --corpus.")
         if self.setting.corpus is not None:
             with self.stages("looking for the paragraphs in the corpus"):
-                check_unseen([text for side in self.held_out.sides.values() for text in side], self.setting.corpus)
+                check_unseen(self.held_out, self.setting.corpus)
         self._measuring = Measuring(self.setting, self.held_out, self.probe, self.dtype, self.stages)
 
     def work(self) -> Work:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
+from vocabx.materials import existing_file
 
 __all__ = ["HeldOut", "Pair", "check_unseen", "draw_pairs", "read_held_out", "read_pairs"]
 
@@ -27,10 +28,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Paragraphs to measure on: in the target language, and the same in the source language or none."""
+    """Paragraphs to measure on: in the target language, and the same in the source language or none.
+
+    `files` says where each side was read, by the name of the side.
+    """
 
     target: tuple[str, ...]
     source: tuple[str, ...]
+    files: Mapping[str, Path] = field(default_factory=dict, compare=False)
 
     @property
     def sides(self) -> dict[str, tuple[str, ...]]:
@@ -40,9 +45,13 @@ class HeldOut:
 
 def read_held_out(target: Path, source: Path | None, minimum_bytes: int, count: int, seed: int) -> HeldOut:
     """Read and draw `count` paragraphs, or pairs where there is a file of translations."""
-    drawn = draw_pairs(read_pairs(target, source, minimum_bytes), count, seed)
+    pairs = read_pairs(target, source, minimum_bytes)
+    files = {"target": target} if source is None else {"target": target, "source": source}
+    drawn = draw_pairs(
+        pairs, count, seed, f" of at least {minimum_bytes} bytes in {' and '.join(map(str, files.values()))}"
+    )
     return HeldOut(
-        tuple(pair.target for pair in drawn), tuple(pair.source for pair in drawn) if source is not None else ()
+        tuple(pair.target for pair in drawn), tuple(pair.source for pair in drawn) if source is not None else (), files
     )
 
 
@@ -55,10 +64,10 @@ def read_pairs(target: Path, source: Path | None, minimum_bytes: int) -> list[Pa
     Raises
     ------
     InputError
-        When a file cannot be read as text, or the two have different numbers of lines.
+        When a file is missing, empty or no text, or the two have different numbers of lines.
     """
-    texts = _lines(target)
-    translations = [""] * len(texts) if source is None else _lines(source)
+    texts = _lines(target, "--held-out")
+    translations = [""] * len(texts) if source is None else _lines(source, "--held-out-source")
     if len(texts) != len(translations):
         raise InputError(f"{target} and {source} are not line-aligned: {len(texts)} and {len(translations)} lines.")
     found: dict[str, Pair] = {}
@@ -73,42 +82,46 @@ def read_pairs(target: Path, source: Path | None, minimum_bytes: int) -> list[Pa
     return list(found.values())
 
 
-def _lines(file: Path) -> list[str]:
+def _lines(file: Path, option: str) -> list[str]:
     try:
-        text = file.read_text("utf-8-sig")
+        text = existing_file(file, option).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read as UTF-8 text: {error}") from error
+    if not text.strip():
+        raise InputError(f"{file} is empty. Give a file with a paragraph on each line with {option}.")
     return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
 
-def draw_pairs(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
-    """Draw pairs and leave them in the order of the files."""
+def draw_pairs(pairs: Sequence[Pair], count: int, seed: int, place: str = "") -> list[Pair]:
+    """Draw pairs and leave them in the order of the files; `place` says to the user where they are from."""
     if not 0 < count <= len(pairs):
         raise InputError(
-            f"There are {len(pairs)} usable paragraphs, and {count} were asked for. Choose another number, or allow "
-            "shorter ones."
+            f"There are {len(pairs)} usable paragraphs{place}, and {count} were asked for. Choose another number with "
+            "--paragraphs, or allow shorter ones with --minimum-bytes."
         )
     chosen = np.random.default_rng(seed).choice(len(pairs), count, replace=False)
     return [pairs[index] for index in sorted(chosen)]
 
 
-def check_unseen(paragraphs: Sequence[str], corpus: Corpus) -> None:
+def check_unseen(held_out: HeldOut, corpus: Corpus) -> None:
     """Raise `InputError` when a paragraph is a line of the corpus, or a part of one."""
     lines, size = list[str](), 0
     for line in corpus.lines():
         lines.append(line)
         size += len(line)
         if size >= SEARCHED_AT_ONCE:
-            _search(paragraphs, lines)
+            _search(held_out, lines)
             lines, size = [], 0
-    _search(paragraphs, lines)
+    _search(held_out, lines)
 
 
-def _search(paragraphs: Sequence[str], lines: Sequence[str]) -> None:
+def _search(held_out: HeldOut, lines: Sequence[str]) -> None:
     text = "\n".join(lines)
-    for paragraph in paragraphs:
-        if paragraph.strip() in text:
-            raise InputError(
-                f"This paragraph is in the training text, so it measures nothing; take it out of one of them: "
-                f"{paragraph}"
-            )
+    for side, paragraphs in held_out.sides.items():
+        for paragraph in paragraphs:
+            if paragraph.strip() in text:
+                place = f" of {held_out.files[side]}" if side in held_out.files else ""
+                raise InputError(
+                    f"This paragraph{place} is in the training text, too, so it measures nothing; take it out of one "
+                    f"of them: {paragraph}"
+                )

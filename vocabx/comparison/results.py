@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from errno import ENOTDIR
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,10 +19,12 @@ from vocabx.eval.bits_per_byte import BitsPerByte
 from vocabx.eval.cost import DocumentCost
 from vocabx.eval.greedy import GreedyFlips
 
-__all__ = ["NOT_KEPT", "Measured", "Results", "Side", "fingerprint"]
+__all__ = ["CACHE", "NOT_KEPT", "Measured", "Results", "Side", "check_place", "fingerprint"]
 
 UNSAFE = re.compile(r"[^\w.=-]+")
 HASHED_BYTES = 1 << 20
+RESULTS, CACHE = "results", "cache"
+"""Folders in the place of a comparison: what was measured, and vectors that were trained."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +141,36 @@ class Results:
 
     def _file(self, label: str, steps: int, seed: int, mark: str) -> Path | None:
         name = f"{UNSAFE.sub('_', label)[:80]}.{steps}-steps.seed-{seed}.{mark[:12]}.json"
-        return None if self.folder is None else self.folder / "results" / name
+        return None if self.folder is None else self.folder / RESULTS / name
 
 
 NOT_KEPT = Results()
+
+
+def check_place(folder: Path, *, make: bool) -> None:
+    """Raise `OutputError`, before any work, where results cannot be kept in a folder, or it is used for other things.
+
+    With `make` the folder is there afterwards, with room for results.
+    """
+    try:
+        if folder.is_dir() and not _is_ours(folder):
+            raise OutputError(f"{folder} holds other files, and no results of a comparison. Choose another --out.")
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        present = next(place for place in (folder / RESULTS, folder, *folder.parents) if place.exists())
+        if not present.is_dir():
+            raise NotADirectoryError(ENOTDIR, f"{present} is a file")
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}. Choose another --out.") from error
+    if not os.access(present, os.W_OK):
+        raise OutputError(f"You may not write into {present}. Choose another --out, or change its permissions.")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds nothing, or nothing but what a comparison leaves, or results of one."""
+    others = {entry.name for entry in folder.iterdir()} - {RESULTS, CACHE}
+    results = [entry.name for entry in (folder / RESULTS).iterdir()] if (folder / RESULTS).is_dir() else []
+    return any(".seed-" in name for name in results) or not (others or results)
 
 
 def fingerprint(*parts: Any) -> str:

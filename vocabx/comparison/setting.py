@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.transfer import Materials, Transfer
 from vocabx.directories import open_base, plan_extension
-from vocabx.initializers.table import INITIALIZERS
+from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.materials import check_needs, missing
 from vocabx.output import Decision, base_name
 from vocabx.output_head import OutputHead
@@ -27,10 +28,8 @@ from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.write import TokenizerStyle
 
-__all__ = ["Setting", "usable_variants"]
+__all__ = ["Setting", "check_variants", "open_materials", "usable_variants"]
 
-CHEAPEST = "mean"
-"""The method that the plan is made with; its rows are not used."""
 DONOR_ROWS = 1000
 """Rows of a donor that are looked at to know it again."""
 
@@ -62,12 +61,21 @@ class Setting:
     materials: Materials = field(repr=False)
 
     @classmethod
-    def open(cls, model: str | Path, request: Request | ReplaceRequest, stages: Stages) -> Setting:
-        """Train the tokenizer, or read the one to swap in, and decide what happens to every id."""
+    def open(
+        cls,
+        model: str | Path,
+        request: Request | ReplaceRequest,
+        stages: Stages,
+        materials: Materials | None = None,
+    ) -> Setting:
+        """Train the tokenizer, or read the one to swap in, and decide what happens to every id.
+
+        Materials that are given, as `open_materials` does, are not opened again.
+        """
         if request.factorization is not None:
             raise InputError("Methods are compared without a factorisation; leave it out.")
-        request = replace(request, method=CHEAPEST, method_options={})
-        materials = request.materials(request.open_corpus())
+        request = replace(request, method=DEFAULT_METHOD, method_options={})
+        materials = materials or open_materials(request)
         decision: Decision
         if isinstance(request, ReplaceRequest):
             decision, checkpoint = plan_replacement(model, request, stages, materials)
@@ -98,9 +106,7 @@ class Setting:
 
     def check(self, variant: Variant) -> None:
         """Raise `InputError` when a method does not know an option, or needs what was not given."""
-        entry = INITIALIZERS[variant.method]
-        entry.load(**variant.options)
-        check_needs(variant.label, entry, self.materials)
+        check_variants([variant], self.materials)
 
     def _transfer(self, stages: Stages) -> Transfer:
         return self.request.transfer(
@@ -149,6 +155,19 @@ class Setting:
     def _donor_fingerprint(self) -> str | None:
         donor = self.materials.donor
         return None if donor is None else fingerprint(donor.name, donor.embeddings.rows[:DONOR_ROWS].tobytes())
+
+
+def open_materials(request: Request | ReplaceRequest) -> Materials:
+    """Open what methods may draw on; raise `InputError` when a part of it is missing."""
+    return request.materials(request.open_corpus())
+
+
+def check_variants(variants: Iterable[Variant], materials: Materials) -> None:
+    """Raise `InputError` when a method does not know an option, or needs what was not given."""
+    for variant in variants:
+        entry = INITIALIZERS[variant.method]
+        entry.load(**variant.options)
+        check_needs(variant.label, entry, materials)
 
 
 def usable_variants(materials: Materials) -> tuple[Variant, ...]:

@@ -137,7 +137,7 @@ class Alignment:
         common = (self.shared_weights @ gram).multiply(self.shared_weights).sum(axis=1)
         squares = np.asarray(own + 2 * crossed + common, dtype=np.float64)
         total = np.asarray(abs(self.weights).sum(axis=1) + abs(self.shared_weights) @ abs(self.shared).sum(axis=1))
-        return np.divide(total**2, squares, out=np.zeros_like(squares), where=squares > 0)
+        return np.asarray(np.divide(total**2, squares, out=np.zeros_like(squares), where=squares > 0))
 
     def with_rows(self, rows: Ints, other: Alignment) -> Alignment:
         """Return a copy in which row ``rows[i]`` is row i of `other`.

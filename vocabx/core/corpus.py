@@ -86,7 +86,7 @@ class Corpus:
             if not _is_corpus_file(file):
                 raise CorpusError(
                     f"{file} is not a corpus file: expected {', '.join(SUFFIXES)}, the first two also with "
-                    f"{' or '.join(COMPRESSIONS)}."
+                    f"{' or '.join(COMPRESSIONS)}. If it is text, rename it to {file.name}.txt."
                 )
         return cls(files, field)
 

@@ -11,6 +11,7 @@ from inspect import Parameter, signature
 from typing import Any, cast
 
 from vocabx.core.errors import InputError, UnknownNameError
+from vocabx.core.meanings import meanings_of
 
 __all__ = ["Entry", "Factory", "Registry", "composed", "load_target", "make_parts", "parameters_of"]
 
@@ -38,6 +39,11 @@ class Entry:
         """Every option that may be set, with this row's value, or the default."""
         return self._settings({})
 
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What each option means, as far as the docstrings of what has them say; see `meanings_of`."""
+        return {name: meaning for part in self._factories({}) for name, meaning in meanings_of(part).items()}
+
     def load(self, **overrides: Any) -> Any:
         """Make the thing with this row's options, and `overrides` in their place.
 
@@ -52,12 +58,16 @@ class Entry:
         return load_target(self.target)(**{**self.options, **overrides})
 
     def _settings(self, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
-        factory, given = load_target(self.target), {**self.options, **overrides}
-        known = parameters_of(factory)
-        parts = getattr(factory, "parts", lambda options: ())
-        for part in parts(given):
-            known |= parameters_of(part)
+        known = dict[str, Any]()
+        for factory in self._factories(overrides):
+            known |= parameters_of(factory)
         return known | {name: value for name, value in self.options.items() if name in known}
+
+    def _factories(self, overrides: Mapping[str, Any]) -> list[Factory]:
+        """Return what has the options: the target, and the parts that it is made of."""
+        factory = load_target(self.target)
+        parts = getattr(factory, "parts", lambda options: ())
+        return [factory, *parts({**self.options, **overrides})]
 
 
 def load_target(target: str) -> Callable[..., Any]:

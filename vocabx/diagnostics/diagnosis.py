@@ -17,6 +17,7 @@ from vocabx.core.transfer import Transfer
 from vocabx.diagnostics.diagnostics import Diagnostics
 from vocabx.diagnostics.measure import measure
 from vocabx.diagnostics.warnings import warnings
+from vocabx.factorization import Factorized
 from vocabx.output_head import OutputHead
 
 __all__ = ["Diagnosis", "count_tokens", "diagnose"]
@@ -46,9 +47,17 @@ class Diagnosis:
 
 
 def diagnose(
-    initialization: Initialization, transfer: Transfer, method: str, head: OutputHead, counts: Ints | None = None
+    initialization: Initialization,
+    transfer: Transfer,
+    method: str,
+    head: OutputHead,
+    counts: Ints | None = None,
+    factorized: Factorized | None = None,
 ) -> Diagnosis:
-    """Measure the rows that a method makes; `counts` (S,) says how often old text has each source token."""
+    """Measure the rows that a method makes, as they are written.
+
+    `counts` (S,) says how often old text has each source token, and `factorized` what becomes of all rows.
+    """
     if transfer.input_rows is None:
         raise ValueError("rows cannot be measured without the base's")
     diagnostics = measure(
@@ -59,8 +68,9 @@ def diagnose(
         counts,
         predicts=head.exists,
         has_bias=head.has_bias,
+        factorized=factorized,
     )
-    found = tuple(warnings(diagnostics, method))
+    found = (*([factorized.warning] if factorized else []), *warnings(diagnostics, method))
     for text in found:
         transfer.say(f"warning: {text}")
     return Diagnosis(diagnostics, found)

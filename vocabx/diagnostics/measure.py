@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from vocabx.core.initialization import Initialization, RowRule
 from vocabx.diagnostics.diagnostics import Diagnostics, MatrixDiagnostics
 from vocabx.diagnostics.loss import loss_bounds
 from vocabx.diagnostics.summaries import RowSummary, WeightSummary
+from vocabx.factorization import Factorized
 
 __all__ = ["measure"]
 
@@ -33,6 +34,7 @@ def measure(
     *,
     predicts: bool = True,
     has_bias: bool = False,
+    factorized: Factorized | None = None,
 ) -> Diagnostics:
     """Make new rows, in blocks, and sum them up beside the usable source rows.
 
@@ -49,6 +51,9 @@ def measure(
         How often old text has each source token, in any unit.
     predicts, has_bias : bool
         Whether the model has an output head at all, and an output bias with it.
+    factorized : Factorized, optional
+        What becomes of all rows. Then new and source rows are measured as they are written, and there are no bounds:
+        old text loses by its own rows too.
 
     Raises
     ------
@@ -57,13 +62,14 @@ def measure(
     """
     output = initialization.input if head_rows is None else initialization.head
     # A bias that is made with other weights than the head takes the bounds' ground away.
-    is_bounded = predicts and (not has_bias or initialization.bias is output)
+    is_bounded = predicts and factorized is None and (not has_bias or initialization.bias is output)
     bound, estimate = loss_bounds(output, frequencies) if is_bounded else (None, None)
-    of_input = _of_matrix(initialization.input, input_rows, usable)
+    of_input = _of_matrix("input", initialization.input, input_rows, usable, factorized)
+    of_head = None if head_rows is None else _of_matrix("head", initialization.head, head_rows, usable, factorized)
     return Diagnostics(
         origins=_origins(initialization.input, of_input.new.rows),
         input=of_input,
-        head=None if head_rows is None else _of_matrix(initialization.head, head_rows, usable),
+        head=of_head,
         predicts=predicts,
         loss_bound=bound,
         loss_estimate=estimate,
@@ -77,14 +83,20 @@ def _origins(rule: RowRule, rows: int) -> dict[str, int]:
     return {origin.name.lower(): int(counts[origin]) for origin in Origin}
 
 
-def _of_matrix(rule: RowRule, matrix: Matrix, usable: Bools) -> MatrixDiagnostics:
+def _of_matrix(
+    name: str, rule: RowRule, matrix: Matrix, usable: Bools, factorized: Factorized | None
+) -> MatrixDiagnostics:
     rows = matrix[: len(usable)]
+
+    def written(blocks: Iterable[Floats]) -> Iterable[Floats]:
+        return blocks if factorized is None else factorized.project(name, blocks)
+
     outside = 1.0 if not isinstance(rule, Alignment) else float((~rule.is_convex).sum()) / max(1, len(rule))
     return MatrixDiagnostics(
         weights=WeightSummary.of(rule),
         outside=outside,
-        new=RowSummary.of(_thinned(rule).blocks(rows)),
-        source=RowSummary.of(_usable_blocks(rows, usable)),
+        new=RowSummary.of(written(_thinned(rule).blocks(rows))),
+        source=RowSummary.of(written(_usable_blocks(rows, usable))),
     )
 
 

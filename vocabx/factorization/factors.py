@@ -118,8 +118,8 @@ class Spectrum:
         """
         if not 1 <= rank <= self.rank:
             raise InputError(
-                f"An embedding of {len(self.squares)} dimensions and rank {self.rank} has 1 to {self.rank} primitives, "
-                f"not {rank}. Choose another number to factorise to."
+                f"An embedding of {len(self.squares)} dimensions and rank {self.rank} has factors of rank 1 to "
+                f"{self.rank}, not {rank}. Choose a number in this range with --factorize."
             )
         scales = np.sqrt(self.squares[:rank])[:, np.newaxis]
         if balanced:

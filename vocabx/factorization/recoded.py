@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vocabx.checkpoint import Checkpoint
 from vocabx.checkpoint.recoding import Decoder, Recoding, RowMap
@@ -33,8 +35,11 @@ __all__ = [
 ]
 
 FOLDED, MODEL = "folded", "model"
-FORMS = (FOLDED, MODEL)
-"""Multiplied out, so that any program opens it; or with the two factors as parameters, by code of its own."""
+FORMS = {
+    FOLDED: "multiplied out again, which any program opens",
+    MODEL: "kept apart by code of its own: open it with from_pretrained(DIR, trust_remote_code=True)",
+}
+"""What becomes of the two factors, for people."""
 RANK_SETTING = "num_primitives"
 PRIMITIVES = "primitives.weight"
 MODEL_CODE = "modeling_factorized.py"
@@ -52,7 +57,7 @@ AUTO_CLASSES = (
 
 @dataclass(frozen=True, slots=True)
 class Factorization:
-    """What is asked for: so many primitives, written in one of the `FORMS`, with the scale split evenly or not."""
+    """What is asked for: factors of some rank, written in one of the `FORMS`, with the scale split evenly or not."""
 
     rank: int
     form: str = FOLDED
@@ -60,7 +65,7 @@ class Factorization:
 
     def __post_init__(self) -> None:
         if self.rank < 1:
-            raise InputError(f"An embedding can be factorised to 1 primitive or more, not {self.rank}.")
+            raise InputError(f"Factors have a rank of 1 or more, not {self.rank}. Choose another with --factorize.")
         if self.form not in FORMS:
             raise InputError(f"There is no factorised form {self.form!r}. Known: {', '.join(FORMS)}.")
 
@@ -99,17 +104,38 @@ class Coordinates:
 
 @dataclass(frozen=True)
 class Factorized:
-    """How to write a factorised model, and what the manifest says of it."""
+    """How to write a factorised model, what its rows become, and what is said of it.
 
+    `factors` are those of the ``input``, and of the ``head`` where it is not tied.
+    """
+
+    factorization: Factorization
     recoding: Recoding
-    record: Mapping[str, Any]
+    factors: Mapping[str, Factors]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        retained = {matrix: factors.retained for matrix, factors in self.factors.items()}
+        return {**asdict(self.factorization), "retained": retained}
 
     @property
     def note(self) -> str:
-        """Say in a line what was done and what it cost."""
-        kept = ", ".join(f"{share:.1%} of the {matrix}" for matrix, share in self.record["retained"].items())
-        count = self.record["rank"]
-        return f"{count} primitives, {self.record['form']}, keep {kept}; no old row is bit-identical any more"
+        """Say in a line what the embeddings are now, and how the model is opened."""
+        return f"the embeddings are two factors of rank {self.factorization.rank}, {FORMS[self.factorization.form]}"
+
+    @property
+    def warning(self) -> str:
+        """Say what it cost and what has to be done."""
+        kept = ", ".join(f"{factors.retained:.1%} of the {matrix}" for matrix, factors in self.factors.items())
+        return (
+            f"All rows changed, old ones too: two factors of rank {self.factorization.rank} keep {kept}, in energy "
+            "(the sum of squares). A decoder must be trained before it is of use; an encoder suffers less."
+        )
+
+    def project(self, matrix: str, blocks: Iterable[Floats]) -> Iterable[Floats]:
+        """Return what is left of rows of the ``input`` or the ``head``, which come in blocks of shape (B, D)."""
+        return (self.factors[matrix].project(block).astype(np.float32) for block in blocks)
 
 
 def factorize(checkpoint: Checkpoint, factorization: Factorization, tokens: int) -> Factorized:
@@ -118,32 +144,27 @@ def factorize(checkpoint: Checkpoint, factorization: Factorization, tokens: int)
     Raises
     ------
     InputError
-        When the rank is more than that of a matrix.
+        When the rank is more than that of a matrix; where it is more than the width, before any row is read.
     CheckpointError
         When the model's class cannot have factors as parameters.
     """
     if factorization.form == MODEL:
         _check_class(checkpoint)
+    _check_width(checkpoint, factorization.rank)
     found: dict[str, Spectrum] = {}
     maps: dict[str, RowMap] = {}
-    decoders, retained = dict[str, Decoder](), dict[str, float]()
+    decoders, kept = dict[str, Decoder](), dict[str, Factors]()
     for name, source in source_matrices(checkpoint).items():
         if source not in found:
             found[source] = spectrum(checkpoint.matrix(source)[:tokens])
         factors = found[source].factors(factorization.rank, factorization.balanced)
         maps[name] = Coordinates(factors) if factorization.form == MODEL else Projected(factors)
         if name == source:
-            retained["input" if name == checkpoint.input else "head"] = factors.retained
+            kept["input" if name == checkpoint.input else "head"] = factors
             if factorization.form == MODEL:
                 decoders[primitives_name(name)] = Decoder(name, factors.primitives.T)
     settings = model_settings(factorization.rank) if factorization.form == MODEL else {}
-    record = {
-        "rank": factorization.rank,
-        "form": factorization.form,
-        "balanced": factorization.balanced,
-        "retained": retained,
-    }
-    return Factorized(Recoding(maps, decoders, settings), record)
+    return Factorized(factorization, Recoding(maps, decoders, settings), kept)
 
 
 def source_matrices(checkpoint: Checkpoint) -> dict[str, str]:
@@ -178,6 +199,15 @@ def is_own_code(directory: Path) -> bool:
     """Whether the code in a directory is what `write_model_code` writes."""
     path = directory / MODEL_CODE
     return path.is_file() and path.read_bytes() == Path(__file__).with_name(MODEL_CODE).read_bytes()
+
+
+def _check_width(checkpoint: Checkpoint, rank: int) -> None:
+    width = min(checkpoint.matrix(name).shape[1] for name in source_matrices(checkpoint).values())
+    if rank > width:
+        raise InputError(
+            f"An embedding of {width} dimensions has factors of rank 1 to {width}, not {rank}. Choose a number in this "
+            "range with --factorize."
+        )
 
 
 def _check_class(checkpoint: Checkpoint) -> None:

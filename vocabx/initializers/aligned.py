@@ -34,7 +34,7 @@ class Aligned:
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
-            raise InputError(f"A scale must be positive, got {self.scale}.")
+            raise InputError(f"The option scale must be positive, not {self.scale}.")
 
     def initialize(self, transfer: Transfer) -> Initialization:
         """Return the alignment; the seed has an effect where the aligner draws, or learns from text."""
@@ -48,7 +48,18 @@ class Aligned:
 
 @dataclass(frozen=True)
 class ConstituentRows:
-    """Constituents with a weighting for the input and, where it differs, one for the head."""
+    """Constituents with a weighting for the input and, where it differs, one for the head.
+
+    Attributes
+    ----------
+    input : str
+        Weighting of the pieces: ``uniform``, ``length`` (by bytes), ``late``, ``early`` or ``first``. See
+        `Constituents`.
+    head : str, optional
+        The same for an output head of its own; where none is given, as in the input.
+    scale : float
+        Factor of all rows but copies, and not of the bias; above 0. With another than 1 no row is convex.
+    """
 
     input: str = "uniform"
     head: str | None = None
@@ -68,7 +79,16 @@ def _counting(options: Mapping[str, Any]) -> list[Factory]:
 def by_counts(aligner: str, constituents: float = 0.0, scale: float = 1.0, **options: Any) -> Aligned:
     """Return the aligner ``"module:Class"`` as a method, with constituents where it saw nothing.
 
-    `constituents` is the share of theirs in every other row too; `scale` multiplies all rows but copies.
+    Parameters
+    ----------
+    aligner : str
+        Where it lives.
+    constituents : float
+        Share that a token's constituents have in its row, from 0 to 1. A row without weights is theirs alone.
+    scale : float
+        Factor of all rows but copies, and not of the bias; above 0.
+    **options
+        Those of the aligner.
     """
     [counts] = make_parts(_counting({"aligner": aligner}), options)
     return Aligned(Otherwise(counts, Constituents(), constituents), scale=scale)
@@ -87,7 +107,21 @@ def by_space(
 ) -> Aligned:
     """Return a solver in a space, by their names, with constituents for tokens that the space does not know.
 
-    `constituents` is the share of theirs in every other row too; `scale` multiplies all rows but copies.
+    Parameters
+    ----------
+    space : str
+        ``token-level``, ``aligned-words``, ``multilingual-words``, ``cooccurrence``, ``donor`` or ``encoder``. Where
+        the vectors of tokens come from.
+    solver : str
+        How vectors make weights: ``softmax``, ``sparsemax``, ``cosine``, ``omp`` or ``barycentric``.
+    centre : bool
+        Take the mean of all vectors away first, which tells alike ones apart.
+    constituents : float
+        Share that a token's constituents have in its row, from 0 to 1. A row without weights is theirs alone.
+    scale : float
+        Factor of all rows but copies, and not of the bias; above 0.
+    **options
+        Those of the space and of the solver.
     """
     made_space, made_solver = make_parts(_space_and_solver({"space": space, "solver": solver}), options)
     return Aligned(Otherwise(BySpace(made_space, made_solver, centre), Constituents(), constituents), scale=scale)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vocabx.core.alignment import NEW_ROWS_PER_BLOCK
 from vocabx.core.arrays import Bools, Floats, Matrix, row_blocks
-from vocabx.core.errors import UnknownNameError
+from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.initialization import Initialization
 from vocabx.core.transfer import Transfer
 
@@ -91,13 +91,14 @@ class Gaussian:
     Attributes
     ----------
     distribution : str
+        ``isotropic``, ``univariate`` (per dimension) or ``multivariate`` (with the covariance).
         ``isotropic``: N(0, s), s the root mean square of all entries; a bias is drawn as with ``univariate``.
         ``univariate``: N(mean, deviation) per dimension (the fallback of WECHSEL, OFA and FOCUS).
         ``multivariate``: N(mean, covariance).
     scale : float
-        Factor of the variance. 1e-5 with ``multivariate`` (Mundra et al. 2024) is the mean with a little noise that
-        tells the rows apart; 1e-9 is what ``resize_token_embeddings`` of transformers does (Hewitt 2021), most of
-        which vanishes in bfloat16.
+        Factor of the variance, 0 or more. With ``multivariate`` 1e-5 (Mundra et al. 2024) is the mean with a little
+        noise that tells the rows apart; 1e-9 is what ``resize_token_embeddings`` of transformers does (Hewitt 2021),
+        most of which vanishes in bfloat16.
 
     Notes
     -----
@@ -110,6 +111,8 @@ class Gaussian:
     def __post_init__(self) -> None:
         if self.distribution not in DISTRIBUTIONS:
             raise UnknownNameError("distribution", self.distribution, DISTRIBUTIONS)
+        if not self.scale >= 0:
+            raise InputError(f"The option scale must be 0 or more, not {self.scale}.")
 
     def initialize(self, transfer: Transfer) -> Initialization:
         """Return one draw per matrix."""

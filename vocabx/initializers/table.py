@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vocabx.core.registry import Entry, Registry
 from vocabx.core.report import Cell, Report, Table, format_number
 
@@ -221,9 +223,16 @@ def method_report(name: str) -> Report:
         "needs": ", ".join(entry.needs) or "nothing",
         "source": entry.paper,
     }
+    meanings = entry.meanings
     rows = [
-        (option, format_number(value) if isinstance(value, bool) else str(value))
+        (option, _spell(value), meanings.get(option, ""))
         for option, value in sorted(entry.settings.items())
         if option != "aligner"
     ]
-    return Report("", facts, [Table("options, set with --method-option", ("name", "default"), rows)] if rows else [])
+    columns = ("name", "default", "meaning")
+    return Report("", facts, [Table("options, set with --method-option", columns, rows)] if rows else [])
+
+
+def _spell(value: Any) -> str:
+    """Spell a default as it is given on the command line; what is not given by default is ``-``."""
+    return format_number(value) if value is None or isinstance(value, bool) else str(value) or "-"

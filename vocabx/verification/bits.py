@@ -49,7 +49,7 @@ def differing_units(
 def check_old_rows(subject: Subject) -> Outcome:
     """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin.
 
-    Rows that were factorised are compared with the base's, factorised again, within the rounding of what is stored.
+    Of a factorised model, rows are compared with the base's, factorised again, within the rounding of what is stored.
     """
     own, base = subject.checkpoint, _base(subject)
     factored = {tensor.name: tensor for tensor in _factored(subject)}
@@ -72,7 +72,9 @@ def check_old_rows(subject: Subject) -> Outcome:
 
 def _manner(subject: Subject) -> str:
     rank = subject.manifest.factorization.get("rank")
-    return "bit-identical" if rank is None else f"the same, but for the factorisation to {rank} primitives,"
+    return (
+        "bit-identical" if rank is None else f"all rows changed; within rounding the base's factorised to rank {rank}"
+    )
 
 
 def _factored(subject: Subject) -> list[VocabularyRows]:
@@ -131,7 +133,12 @@ def check_other_tensors(subject: Subject) -> Outcome:
     offenders += [f"config.json: {setting}" for setting in _changed_settings(subject, own, base)]
     offenders += [f"generation_config.json: {setting}" for setting in _changed_generation(own, base, subject.plan)]
     size = sum(own.tensors[name].entry.size for name in others)
-    return judge(offenders, f"{len(others):,} tensors of {size:,} bytes, and config.json")
+    evidence = f"{len(others):,} tensors of {size:,} bytes, and config.json"
+    if planned := _planned_settings(subject, base):
+        evidence += f" but for {', '.join(planned)}, as planned"
+    if factors:
+        evidence += f"; added for the factors: {', '.join(sorted(factors))}"
+    return judge(offenders, evidence)
 
 
 def _is_same(own: StoredTensor, base: StoredTensor) -> bool:
@@ -148,10 +155,21 @@ def _factor_names(subject: Subject, base: Checkpoint) -> set[str]:
     return {primitives_name(name) for name in source_matrices(base).values()}
 
 
-def _changed_settings(subject: Subject, own: Checkpoint, base: Checkpoint) -> list[str]:
+def _expected_settings(subject: Subject, base: Checkpoint) -> dict[str, Any]:
     expected: dict[str, Any] = resized_config(base.config, subject.plan)
     if subject.manifest.factorization.get("form") == MODEL:
         expected |= model_settings(subject.manifest.factorization["rank"])
+    return expected
+
+
+def _planned_settings(subject: Subject, base: Checkpoint) -> list[str]:
+    """Name the settings that had to become others than the base's."""
+    expected = _expected_settings(subject, base)
+    return sorted(name for name in expected if expected[name] != base.config.get(name))
+
+
+def _changed_settings(subject: Subject, own: Checkpoint, base: Checkpoint) -> list[str]:
+    expected = _expected_settings(subject, base)
     names = (expected.keys() | own.config.keys()) - SETTINGS_OF_TOKENIZERS
     return sorted(name for name in names if expected.get(name) != own.config.get(name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from vocabx.checkpoint.config import read_json
 from vocabx.core.errors import CheckpointError
-from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code
+from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code, model_settings
 
 __all__ = ["OpenedModel", "open_model"]
 
@@ -26,13 +26,21 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A model in memory, the class that opened it, and what that class complained of."""
+    """A model in memory, the class that opened it, whether by the code beside it, and what the class complained of."""
 
     model: Any
     kind: str
+    is_factorized: bool
     missing: frozenset[str]
     unexpected: frozenset[str]
     mismatched: frozenset[str]
+
+    @property
+    def way(self) -> str:
+        """How its users open it, in words."""
+        if not self.is_factorized:
+            return f"plain {self.kind}"
+        return f"{self.kind}.from_pretrained(DIR, trust_remote_code=True), by the code that vocabx wrote beside it"
 
     @property
     def is_headed(self) -> bool:
@@ -67,13 +75,14 @@ class OpenedModel:
 
 
 def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
-    """Open it on the CPU, by default in its stored type, with nothing from the network and no code of its own."""
+    """Open it on the CPU, by default in its stored type, with nothing from the network and no code that is not ours."""
     config = read_json(directory / "config.json")
     architectures = config.get("architectures") or [""]
     kind = next((name for end, name in CLASSES if str(architectures[0]).endswith(end)), "AutoModel")
+    is_factorized = RANK_SETTING in config
     try:
         with _no_progress_bar():
-            opener, options = _opener(directory, kind, is_factorized=RANK_SETTING in config)
+            opener, options = _factorized_opener(directory, kind, config) if is_factorized else _plain_opener(kind)
             model, loading = opener.from_pretrained(
                 str(directory), local_files_only=True, dtype=dtype, output_loading_info=True, **options
             )
@@ -83,17 +92,25 @@ def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(f"{kind} cannot open {directory}: {reason}") from error
     names = {key: frozenset(map(str, loading[f"{key}_keys"])) for key in ("missing", "unexpected", "mismatched")}
-    return OpenedModel(model.eval(), kind, **names)
+    return OpenedModel(model.eval(), kind, is_factorized, **names)
 
 
-def _opener(directory: Path, kind: str, is_factorized: bool) -> tuple[Any, dict[str, Any]]:
-    """Return the class that opens it, and its options: for a factorised model our own copy of the code beside it."""
+def _plain_opener(kind: str) -> tuple[Any, dict[str, Any]]:
+    """Return the class that opens it, and its options."""
     import transformers
 
-    if not is_factorized:
-        return getattr(transformers, kind), {"trust_remote_code": False}
+    return getattr(transformers, kind), {"trust_remote_code": False}
+
+
+def _factorized_opener(directory: Path, kind: str, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the same for a factorised model: our own copy of the code beside it, which its users have to trust."""
+    import transformers
+
     if not is_own_code(directory):
         raise CheckpointError(f"{directory / MODEL_CODE} is not there, or not what vocabx writes, and is not run.")
+    named = model_settings(settings[RANK_SETTING])["auto_map"]
+    if (settings.get("auto_map") or {}).get(kind) != named.get(kind):
+        raise CheckpointError(f"{directory / 'config.json'} does not say in auto_map that {MODEL_CODE} opens {kind}.")
     from vocabx.factorization import modeling_factorized
 
     config = transformers.AutoConfig.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)

@@ -110,7 +110,7 @@ def undropped(subject: Subject) -> str | None:
 
 def unfactorized(subject: Subject) -> str | None:
     """Need embeddings that were not replaced by an approximation."""
-    return "the embeddings were factorised" if subject.manifest.factorization else None
+    return "the embeddings were factorised, so all rows changed" if subject.manifest.factorization else None
 
 
 def untrained(subject: Subject) -> str | None:

@@ -1,4 +1,4 @@
-"""New rows: finite, distinct and of the usual length."""
+"""New rows: finite, distinct, and not of quite another length."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from vocabx.verification.vocabulary_rows import VocabularyRows
 __all__ = ["check_distinct", "check_finite", "check_norms"]
 
 MOST_COLLAPSED = 0.01
+"""Share of the new rows; the name of the check says it."""
 EQUAL_BY_DESIGN = frozenset({"mean"})
 SHORTEST, LONGEST = 0.1, 10.0
-"""How far below the old rows' 1st percentile, or above their 99th, the median length of new rows may be."""
+"""How far below the old rows' 1st percentile and their mean, or above their 99th, the median new length may be."""
 
 
 def check_finite(subject: Subject) -> Outcome:
@@ -38,7 +39,10 @@ def check_finite(subject: Subject) -> Outcome:
 
 
 def check_distinct(subject: Subject) -> Outcome:
-    """Rows may be equal to the bit only where their stored weights are equal, or where the method makes them so."""
+    """Few rows may be equal to the bit whose stored weights are not, unless the method makes them so.
+
+    None at all would be too much to ask: rows are rounded when they are stored.
+    """
     offenders, evidence = list[str](), list[str]()
     for tensor in _matrices(subject):
         rows = (row for _, block in tensor.new_blocks() for row in block)
@@ -51,8 +55,8 @@ def check_distinct(subject: Subject) -> Outcome:
         count = sum(len(group) - 1 for group in collapsed)
         twins = len(hashes) - len(groups) - count
         evidence.append(
-            f"{tensor.name}: {len(groups):,} different rows of {len(hashes):,}; {twins:,} are those of a token with "
-            f"the same weights, {count:,} of one with other weights"
+            f"{tensor.name}: {len(groups):,} different rows of {len(hashes):,}; {twins:,} repeat one of the same "
+            f"weights, {count:,} one of other weights{', equal once rounded' if count else ''}"
         )
         if count > MOST_COLLAPSED * len(hashes) and subject.manifest.method not in EQUAL_BY_DESIGN:
             offenders += [f"{tensor.name}: {', '.join(subject.show(row) for row in group[:3])}" for group in collapsed]
@@ -99,9 +103,12 @@ def check_norms(subject: Subject) -> Outcome:
         median = float(
             np.median(np.concatenate([_norms(tensor.reading.decode(block)) for _, block in tensor.new_blocks()]))
         )
-        line = f"{tensor.name}: median {median:.4g}, old rows {low:.4g} to {high:.4g} (1st to 99th percentile), "
-        evidence.append(line + f"their mean {shortest:.4g}")
-        if not SHORTEST * min(low, shortest) <= median <= LONGEST * high:
+        least, most = SHORTEST * min(low, shortest), LONGEST * high
+        evidence.append(
+            f"{tensor.name}: median length {median:.4g}, limits {least:.4g} to {most:.4g} (a tenth of the mean row "
+            f"{shortest:.4g} or of the old rows' 1st percentile {low:.4g}, ten times their 99th {high:.4g})"
+        )
+        if not least <= median <= most:
             offenders.append(f"{tensor.name}: {median:.4g}")
     return judge(offenders, "; ".join(evidence))
 

@@ -67,5 +67,5 @@ def _forward(subject: Subject, opened: OpenedModel) -> Outcome:
     if opened.is_headed and scores.shape[-1] != opened.rows:
         return failed(f"{opened.kind} gives {scores.shape[-1]:,} scores for {opened.rows:,} rows")
     return passed(
-        f"{opened.kind}: {opened.rows:,} rows, no missing or unexpected weights, finite scores {tuple(scores.shape)}"
+        f"{opened.way}: {opened.rows:,} rows, no missing or unexpected weights, finite scores {tuple(scores.shape)}"
     )

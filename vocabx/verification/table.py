@@ -78,7 +78,7 @@ CHECKS: tuple[Check, ...] = (
     Check("AutoTokenizer encodes as tokenizer.json does", opening.check_tokenizer_file),
     Check("config, index and shapes agree", shapes.check_shapes, (), WEIGHTS),
     Check("vocabx.json agrees with the directory", record.check_manifest),
-    Check("plain AutoModel opens it and computes", opening.check_model, (torch,), WEIGHTS),
+    Check("AutoModel opens it and computes", opening.check_model, (torch,), WEIGHTS),
     Check("each new token is produced by its witness", new_tokens.check_witnesses, (), (learned,)),
     Check("each incomplete token is part of a whole one", new_tokens.check_incomplete, (), (learned,)),
     Check("old ids mean what they meant", old_language.check_old_ids, (base,)),
@@ -89,8 +89,8 @@ CHECKS: tuple[Check, ...] = (
     Check("old rows are the base's", bits.check_old_rows, (base_weights,), WEIGHTS),
     Check("all else is bit-identical", bits.check_other_tensors, (base_weights,), AS_WRITTEN),
     Check("no new row is zero, infinite or NaN", new_rows.check_finite, (), NEW),
-    Check("rows are equal only where weights are", new_rows.check_distinct, (), NEW),
-    Check("new rows are as long as old ones", new_rows.check_norms, (source_rows,), NEW),
+    Check("at most 1% of new rows repeat one of other weights", new_rows.check_distinct, (), NEW),
+    Check("new rows are neither vanishing nor huge", new_rows.check_norms, (source_rows,), NEW),
     Check("head rows are made of head rows", stored_weights.check_head, (source_rows,), (*NEW_AS_WRITTEN, head)),
     Check(
         "rows equal the stored weights applied",
@@ -101,7 +101,10 @@ CHECKS: tuple[Check, ...] = (
     Check("stored weights are convex", stored_weights.check_convex, (), (*NEW, convex)),
     Check("no new token wins on a probe", greedy.check_probes, (), (*NEW_AS_WRITTEN, undropped, convex)),
     Check(
-        "greedy output keeps to old tokens", greedy.check_model, (lines, torch), (*NEW_AS_WRITTEN, undropped, convex)
+        "no new token wins on source-language text",
+        greedy.check_model,
+        (lines, torch),
+        (*NEW_AS_WRITTEN, undropped, convex),
     ),
     Check(
         "kept tokens compute as in the base",

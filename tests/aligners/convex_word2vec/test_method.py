@@ -194,7 +194,7 @@ def test_unknown_names_are_refused(make: Callable[[], ConvexWord2Vec], message: 
 
 
 def test_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(InputError, match="candidates must be at least 1, got 0"):
+    with pytest.raises(InputError, match=r"^The option candidates must be at least 1, not 0\.$"):
         ConvexWord2Vec(candidates=0)
-    with pytest.raises(InputError, match="held_out must lie between 0 and 1"):
+    with pytest.raises(InputError, match=r"held_out and mixed must lie between 0 and 1, not at 1\.0"):
         ConvexWord2Vec(held_out=1.0)

@@ -85,3 +85,5 @@ def test_without_translated_lines_it_says_what_is_missing() -> None:
 def test_an_unknown_weighing_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="no weighing called 'ranks'"):
         Ramen("ranks")
+    with pytest.raises(UnknownNameError, match=r"no symmetrization called 'onion'\. Did you mean 'union'"):
+        Ramen(symmetrization="onion")

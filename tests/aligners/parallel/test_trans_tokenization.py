@@ -16,7 +16,7 @@ from vocabx.aligners.parallel.linked_text import LinkedText
 from vocabx.aligners.parallel.trans_tokenization import TransTokenization
 from vocabx.aligners.parallel.translations import count_translations
 from vocabx.core.alignment import Origin
-from vocabx.core.errors import InputError
+from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.segmenter import Segmenter
 from vocabx.core.transfer import Materials, Parallel, Transfer
 
@@ -137,5 +137,10 @@ def test_without_translated_lines_it_says_what_is_missing() -> None:
 
 
 def test_a_share_outside_zero_and_one_is_refused() -> None:
-    with pytest.raises(InputError, match=r"whole_words is a share between 0 and 1, not 1\.5"):
+    with pytest.raises(InputError, match=r"whole_words must be a share between 0 and 1, not 1\.5"):
         TransTokenization(whole_words=1.5)
+
+
+def test_an_unknown_symmetrization_is_refused_when_the_method_is_made() -> None:
+    with pytest.raises(UnknownNameError, match="no symmetrization called 'onion'"):
+        TransTokenization(symmetrization="onion")

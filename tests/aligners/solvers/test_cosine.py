@@ -69,7 +69,7 @@ def test_unclipped_cosines_that_sum_to_nothing_are_refused_in_one_sentence() -> 
 
 
 def test_negative_weights_go_with_all_keys_only() -> None:
-    with pytest.raises(InputError, match="set keep=0"):
+    with pytest.raises(InputError, match="with clip=no set --method-option keep=0"):
         CosineLinear(clip=False)
     with pytest.raises(InputError, match="keep must be 0 or more"):
         CosineLinear(keep=-1)

@@ -103,7 +103,7 @@ def test_the_size_of_a_block_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_fields_are_checked() -> None:
-    with pytest.raises(InputError, match="atoms must be at least 1"):
+    with pytest.raises(InputError, match=r"^The option atoms must be at least 1, not 0\.$"):
         OrthogonalMatchingPursuit(atoms=0)
     with pytest.raises(InputError, match="tolerance must be 0 or more"):
         OrthogonalMatchingPursuit(tolerance=-1)

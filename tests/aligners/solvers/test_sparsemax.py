@@ -66,7 +66,7 @@ def test_of_equally_near_keys_the_first_are_taken_when_support_is_limited() -> N
 
 
 def test_fields_are_checked() -> None:
-    with pytest.raises(InputError, match="temperature must be positive, not -1"):
+    with pytest.raises(InputError, match=r"^The option temperature must be positive, not -1"):
         Sparsemax(temperature=-1)
     with pytest.raises(InputError, match="maximum_support must be 0 or more"):
         Sparsemax(maximum_support=-1)

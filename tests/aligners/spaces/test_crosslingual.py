@@ -105,7 +105,9 @@ def test_vectors_of_other_dimensions_need_an_option(tmp_path: Path) -> None:
     words = read_vectors(TARGET)
     small = saved(WordVectors(words.words, words.rows[:, :8]), tmp_path / "small.npz")
     given = transfer(source_vectors=SOURCE, target_vectors=small, dictionary=PAIRS)
-    with pytest.raises(InputError, match=r"source-words\.bin\) have 20 dimensions .*small\.npz\) 8\. .* set reduce"):
+    with pytest.raises(
+        InputError, match=r"source-words\.bin\) have 20 dimensions .*small\.npz\) 8\. .* --method-option reduce=yes\.$"
+    ):
         AlignedWords().vectors(given)
     with pytest.raises(InputError, match=r"same dimension\.$"):
         AlignedWords(aligned=True).vectors(given)

@@ -59,5 +59,5 @@ def test_what_is_wrong_with_an_encoder_is_said_in_one_sentence(encoder: object, 
 def test_what_is_missing_is_said_in_one_sentence() -> None:
     with pytest.raises(InputError, match="--encoder MODULE:FUNCTION"):
         Encoded().vectors(to_korean())
-    with pytest.raises(InputError, match="batch is 0"):
+    with pytest.raises(InputError, match=r"^The option batch must be at least 1, not 0\.$"):
         Encoded(batch=0)

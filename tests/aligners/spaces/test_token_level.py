@@ -51,5 +51,5 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path) -> None:
         SMALL.vectors(to_korean())
     with pytest.raises(InputError, match="too small to train vectors on"):
         TokenLevel(minimum_count=10**6).vectors(to_korean(corpus=korean_corpus(tmp_path)))
-    with pytest.raises(InputError, match="workers is 0"):
+    with pytest.raises(InputError, match=r"^The option workers must be at least 1, not 0\.$"):
         TokenLevel(workers=0)

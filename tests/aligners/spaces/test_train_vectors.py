@@ -120,9 +120,9 @@ def test_what_goes_on_is_said() -> None:
 def test_options_that_cannot_be_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'cbow'"):
         Training("cbov")
-    with pytest.raises(InputError, match=r"dimensions is 0\. Give at least 1"):
+    with pytest.raises(InputError, match=r"The option dimensions must be at least 1, not 0\."):
         Training(dimensions=0)
-    with pytest.raises(InputError, match="epochs is -1"):
+    with pytest.raises(InputError, match=r"epochs must be 0 .* or more, not -1\."):
         Training(epochs=-1)
-    with pytest.raises(InputError, match="longest_ngram is 2 and shortest_ngram 3"):
+    with pytest.raises(InputError, match=r"longest_ngram must be 0 .* or at least shortest_ngram, 3, not 2"):
         Training(longest_ngram=2)
