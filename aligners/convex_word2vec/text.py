@@ -77,15 +77,15 @@ def read_text(
         known = _useful_pairs(materials.dictionary, is_useful, say)
         lines += _mix_by_dictionary(materials, known, share, most, generator)
         pairs.update(known)
-    if not lines:
-        if materials.dictionary is not None and kind != "plain":
+    if not lines and kind != "plain":
+        if materials.dictionary is not None:
             raise InputError(
                 f"No pair of {materials.dictionary} translates a word of the text into new tokens. Give a dictionary "
                 "from the source to the target language, in this order, or learn from the text as it is: "
                 "--method-option text=plain."
             )
-        if kind != "plain":
-            say("No words were exchanged: new tokens keep what the plain text says of them.")
+        say("No words were exchanged: new tokens keep what the plain text says of them.")
+    if not lines:
         lines = _plain(materials, most, generator)
     say(f"{len(lines):,} lines to learn from")
     return Text(lines, pairs)

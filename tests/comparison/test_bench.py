@@ -10,7 +10,7 @@ from tests.extension.bases import learning, save_tokenizer, transformers_model
 from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like, metaspace
 from vocabx.checkpoint.resize import LONG_RUN
 from vocabx.comparison.bench import Bench
-from vocabx.comparison.setting import Setting
+from vocabx.comparison.setting import Setting, check_variants
 from vocabx.comparison.variants import Variant
 from vocabx.core.errors import InputError
 from vocabx.eval.decoder import load_decoder
@@ -114,7 +114,7 @@ def test_a_method_that_lacks_its_materials_or_gets_an_unknown_option_is_refused(
     directory = save_base(tmp_path / "base", "tied")
     setting = Setting.open(directory, Request(**learning(tmp_path)), Stages())
     with pytest.raises(InputError, match=r"trans-tokenization needs parallel text: give --parallel"):
-        setting.check(Variant("trans-tokenization", "trans-tokenization"))
+        check_variants([Variant("trans-tokenization", "trans-tokenization")], setting.materials)
     with pytest.raises(InputError, match=r"no option called 'scales'"):
-        setting.check(Variant("random", "random", {"scales": 1.0}))
-    setting.check(Variant("random", "random", {"scale": 1.0}))
+        check_variants([Variant("random", "random", {"scales": 1.0})], setting.materials)
+    check_variants([Variant("random", "random", {"scale": 1.0})], setting.materials)

@@ -13,7 +13,7 @@ from vocabx.comparison.measuring import Measuring
 from vocabx.comparison.pairs import HeldOut, check_unseen
 from vocabx.comparison.probe import LINES_PER_STEP, NO_PROBE, Probe, draw_lines
 from vocabx.comparison.results import NOT_KEPT, Measured, Results, fingerprint
-from vocabx.comparison.setting import Setting
+from vocabx.comparison.setting import Setting, check_variants
 from vocabx.comparison.variants import BASE, Variant
 from vocabx.core.errors import InputError
 from vocabx.stages import Stages
@@ -55,8 +55,7 @@ class Comparer:
     stages: Stages = field(default_factory=Stages)
 
     def __post_init__(self) -> None:
-        for variant in self.variants:
-            self.setting.check(variant)
+        check_variants(self.variants, self.setting.materials)
         if len(set(self.seeds)) < len(self.seeds) or not self.seeds or min(self.seeds) < 0:
             raise InputError("There must be at least one seed, none negative and none there twice.")
         if self.greedy and not self.setting.is_extension:

@@ -104,10 +104,6 @@ class Setting:
         request = replace(self.request, method=variant.method, method_options=dict(variant.options))
         return request.initialize(self._transfer(stages))
 
-    def check(self, variant: Variant) -> None:
-        """Raise `InputError` when a method does not know an option, or needs what was not given."""
-        check_variants([variant], self.materials)
-
     def _transfer(self, stages: Stages) -> Transfer:
         return self.request.transfer(
             self.source,
