@@ -22,11 +22,13 @@ class Overlap:
     def align(self, transfer: Transfer) -> Alignment:
         """Return one weight of 1 for a shared token, and the other aligner's weights for the rest."""
         ids = transfer.shared[transfer.new_ids]
-        copied = np.flatnonzero(ids >= 0)
-        ones, rows = np.ones(len(copied)), np.arange(len(copied))
+        copied, others = np.flatnonzero(ids >= 0), np.flatnonzero(ids < 0)
+        ones = np.ones(len(copied))
         copies = Alignment.build(
-            csr_array((ones, (rows, ids[copied])), shape=(len(copied), len(transfer.usable))),
-            origins=np.full(len(copied), Origin.COPIED),
-            evidence=np.ones(len(copied), np.int64),
+            csr_array((ones, (copied, ids[copied])), shape=(len(ids), len(transfer.usable))),
+            origins=np.where(ids >= 0, Origin.COPIED, Origin.FALLBACK),
+            evidence=(ids >= 0).astype(np.int64),
         )
-        return self.otherwise.align(transfer).with_rows(copied, copies)
+        if not len(others):
+            return copies
+        return copies.with_rows(others, self.otherwise.align(transfer.with_new_ids(transfer.new_ids[others])))

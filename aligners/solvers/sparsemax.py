@@ -12,11 +12,15 @@ from vocabx.aligners.solvers.sparse_rows import require, sparse_rows, stacked
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.cosines import cosine_blocks, largest, unit_rows
 from vocabx.core.say import Say, say_nothing
+from vocabx.core.threads import map_in_order
 
 __all__ = ["Sparsemax"]
 
 FIRST_ENTRIES = 64
 """Entries of a row that are looked at first."""
+
+ROWS_PER_PART = 128
+"""Rows of a block that one thread projects."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,8 @@ class Sparsemax:
 
     def weigh(self, queries: Floats, keys: Floats, say: Say = say_nothing) -> csr_array:
         """Return convex weights, float64 and shape (N, C)."""
-        return stacked(
-            [self._project(block) for _, block in cosine_blocks(unit_rows(queries), unit_rows(keys))], len(keys)
-        )
+        blocks = cosine_blocks(unit_rows(queries), unit_rows(keys))
+        return stacked([part for _, block in blocks for part in map_in_order(self._project, _parts(block))], len(keys))
 
     def _project(self, cosines: Floats) -> csr_array:
         limit = min(self.maximum_support or cosines.shape[1], cosines.shape[1])
@@ -63,6 +66,10 @@ class Sparsemax:
             parts.append((waiting[settled], sparse_rows(ids[settled], weights[settled], cosines.shape[1])))
             waiting, entries = waiting[~settled], min(2 * entries, limit)
         return _in_order(parts, cosines.shape[1])
+
+
+def _parts(block: Floats) -> list[Floats]:
+    return [block[start : start + ROWS_PER_PART] for start in range(0, len(block), ROWS_PER_PART)]
 
 
 def _sparsemax(found: Floats, temperature: float) -> NDArray[np.float64]:

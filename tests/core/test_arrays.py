@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vocabx.core.arrays import Ragged, check_shape, row_blocks
+from vocabx.core.arrays import Ragged, check_shape, let_go, row_blocks
 from vocabx.core.errors import InputError
 
 
@@ -51,3 +54,35 @@ def test_blocks_are_all_rows_in_order_in_float32() -> None:
     assert [start for start, _ in blocks] == [0, 2, 4]
     assert all(block.dtype == np.float32 for _, block in blocks)
     np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), np.arange(10).reshape(5, 2))
+
+
+def _mapped_bytes(path: Path) -> int:
+    """Return how much of a file this process has mapped into its memory."""
+    lines = Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines()
+    begins = [number for number, line in enumerate(lines) if line.endswith(str(path))]
+    return sum(int(lines[begin + 4].split()[1]) for begin in begins if lines[begin + 4].startswith("Rss:"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_matrix_that_is_let_go_leaves_memory_and_keeps_its_values(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npy"
+    np.save(path, np.arange(2**20, dtype=np.float32).reshape(1024, 1024))
+    matrix = np.load(path, mmap_mode="r")
+    total = float(matrix.sum(dtype=np.float64))
+    assert _mapped_bytes(path) >= 4000
+    let_go(matrix[10:].view(np.int32))
+    assert _mapped_bytes(path) < 400
+    assert float(matrix.sum(dtype=np.float64)) == total
+
+
+def test_what_was_written_to_a_mapped_matrix_is_not_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npy"
+    np.save(path, np.zeros((4, 4), np.float32))
+    for mode in ("c", "r+"):
+        matrix = np.load(path, mmap_mode=mode)
+        matrix[:] = 7
+        view = matrix[1:]
+        view.flags.writeable = False
+        let_go(view)
+        assert matrix.tolist() == [[7.0] * 4] * 4
+    let_go(np.zeros(3))

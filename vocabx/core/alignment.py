@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,14 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array, vstack
 
-from vocabx.core.arrays import Bools, Floats, Ints, Matrix, check_shape, row_blocks
+from vocabx.core.arrays import ROWS_PER_BLOCK, Bools, Floats, Ints, Matrix, check_shape, gather, let_go
 from vocabx.core.errors import InputError
+from vocabx.core.threads import map_in_order
 from vocabx.core.transfer import Transfer
 
 __all__ = ["Aligner", "Alignment", "Origin", "mean_over"]
 
 NEW_ROWS_PER_BLOCK = 64
 """New rows made at a time: few, so that the source rows they need stay in the processor's cache."""
+
+LARGEST_GATHERED = 64 * 2**20
+"""Bytes of source rows that are read once and kept, rather than sought in the file for every block again."""
 
 
 class Origin(IntEnum):
@@ -192,8 +196,16 @@ class Alignment:
                 f"matrix: expected at least {self.weights.shape[1]} rows (one per source token), got {matrix.shape}."
             )
         shared_rows = self._shared_rows(matrix)
+        used = np.unique(self.weights.indices).astype(np.int64)
+        if used.size * matrix.itemsize * matrix.shape[1] <= LARGEST_GATHERED:
+            columns = np.searchsorted(used, self.weights.indices)
+            weights = csr_array((self.weights.data, columns, self.weights.indptr), shape=(len(self), len(used)))
+            compact = replace(self, weights=weights, shared=csr_array((self.shared.shape[0], len(used))))
+            matrix = gather(matrix, used)
+        else:
+            compact = self
         for start in range(0, len(self), NEW_ROWS_PER_BLOCK):
-            yield self._block(matrix, shared_rows, slice(start, start + NEW_ROWS_PER_BLOCK))
+            yield compact._block(matrix, shared_rows, slice(start, start + NEW_ROWS_PER_BLOCK))
 
     def apply(self, matrix: Matrix) -> Floats:
         """Return all rows at once, ndarray of float32 and shape (N, D)."""
@@ -203,9 +215,16 @@ class Alignment:
     def _shared_rows(self, matrix: Matrix) -> NDArray[np.float64]:
         total = np.zeros((self.shared.shape[0], matrix.shape[1]))
         if self.shared_weights.nnz:
-            for start, block in row_blocks(matrix[: self.shared.shape[1]]):
-                total += self.shared[:, start : start + len(block)] @ block.astype(np.float64)
+            starts = range(0, self.shared.shape[1], ROWS_PER_BLOCK)
+            for part in map_in_order(partial(self._shared_part, matrix), starts):
+                total += part
+                let_go(matrix)
         return total
+
+    def _shared_part(self, matrix: Matrix, start: int) -> NDArray[np.float64]:
+        rows = slice(start, min(start + ROWS_PER_BLOCK, self.shared.shape[1]))
+        part: NDArray[np.float64] = self.shared[:, rows] @ np.asarray(matrix[rows], np.float64)
+        return part
 
     def _block(self, matrix: Matrix, shared_rows: NDArray[np.float64], rows: slice) -> Floats:
         weights = self.weights[rows]

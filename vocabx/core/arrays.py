@@ -14,6 +14,7 @@ B       rows of one block while a matrix streams
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -24,7 +25,18 @@ from numpy.typing import NDArray
 
 from vocabx.core.errors import InputError
 
-__all__ = ["ROWS_PER_BLOCK", "Bools", "Floats", "Ints", "Matrix", "Ragged", "check_shape", "row_blocks"]
+__all__ = [
+    "ROWS_PER_BLOCK",
+    "Bools",
+    "Floats",
+    "Ints",
+    "Matrix",
+    "Ragged",
+    "check_shape",
+    "gather",
+    "let_go",
+    "row_blocks",
+]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -58,6 +70,31 @@ def row_blocks(matrix: Matrix, size: int = ROWS_PER_BLOCK) -> Iterator[tuple[int
     """Yield (first row, block of rows in float32) so that a mapped matrix is never held whole."""
     for start in range(0, len(matrix), size):
         yield start, np.asarray(matrix[start : start + size], dtype=np.float32)
+
+
+def let_go(matrix: Matrix) -> None:
+    """Give the pages of a matrix that is mapped from a file, and cannot be written to, back to the system.
+
+    The file keeps them in its cache, so reading them again is cheap; but a pass over a large file does not fill this
+    process's memory with it. Any other matrix is left alone.
+    """
+    holder: object = matrix
+    while isinstance(holder, np.ndarray):
+        if holder.flags.writeable:
+            return
+        holder = holder.base
+    if isinstance(holder, mmap.mmap) and hasattr(holder, "madvise"):
+        holder.madvise(mmap.MADV_DONTNEED)
+
+
+def gather(matrix: Matrix, rows: Ints) -> Matrix:
+    """Return a copy of some rows, in their stored type; a mapped matrix is let go on the way."""
+    gathered = np.empty((len(rows), *matrix.shape[1:]), matrix.dtype)
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        gathered[block] = matrix[rows[block]]
+        let_go(matrix)
+    return gathered
 
 
 @dataclass(frozen=True, slots=True)
