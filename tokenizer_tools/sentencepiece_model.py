@@ -13,7 +13,7 @@ from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.sentencepiece_normalization import read_normalization
 from vocabx.tokenizer_tools.surfaces import BYTE_PIECE, MARKER, Family
 
-__all__ = ["build_model", "differing_lines"]
+__all__ = ["build_model", "differing_lines", "read_pieces"]
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """SentencePiece's types of pieces. It merges into a piece that is unused, and takes that apart again afterwards."""
@@ -52,6 +52,17 @@ def build_model(segmenter: FastSegmenter, template: bytes | None = None) -> byte
     _describe_training(model, segmenter, unknown)
     normalization.describe(model)
     return bytes(model.SerializeToString())
+
+
+def read_pieces(serialized: bytes) -> list[str]:
+    """Return the pieces of a `.model` file; piece i has id i.
+
+    Raises
+    ------
+    TokenizerError
+        When it is no SentencePiece model.
+    """
+    return [piece.piece for piece in _parse(serialized).pieces]
 
 
 def differing_lines(segmenter: FastSegmenter, model: bytes, lines: Sequence[str]) -> list[int]:

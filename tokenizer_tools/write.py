@@ -12,8 +12,9 @@ from typing import Any
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import ROLES
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
+from vocabx.tokenizer_tools.surfaces import MARKER, Family
 
-__all__ = ["TOKENIZER_FILES", "TokenizerStyle", "check_reopened", "write_tokenizer"]
+__all__ = ["TEMPLATES", "TOKENIZER_FILES", "TokenizerStyle", "check_reopened", "write_tokenizer"]
 
 NAMES = """
 tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json merges.txt vocab.txt
@@ -32,6 +33,7 @@ PIPELINE_SETTINGS = (
     "trim_offsets", "use_default_system_prompt", "vocab_type", "wordpieces_prefix",
 )  # fmt: skip
 """They describe a pipeline that is there no more when another takes its place."""
+PROBE = "a"
 EXTRA_TOKENS = ("additional_special_tokens", "extra_special_tokens")
 
 
@@ -53,7 +55,7 @@ def write_tokenizer(segmenter: FastSegmenter, base: Path, out: Path, style: Toke
     style = style or TokenizerStyle()
     dropped = DROPPED_SETTINGS + (() if style.pipeline else PIPELINE_SETTINGS)
     settings = {name: value for name, value in settings.items() if name not in dropped}
-    settings = {**_fitting(settings, segmenter), "tokenizer_class": CLASS}
+    settings = {**_fitting(settings, segmenter), **_prefix(settings, segmenter), "tokenizer_class": CLASS}
     special = _read(base / SPECIAL_TOKENS)
     if not style.template:
         settings.pop("chat_template", None)
@@ -71,6 +73,14 @@ def write_tokenizer(segmenter: FastSegmenter, base: Path, out: Path, style: Toke
 def _read(path: Path) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return settings
+
+
+def _prefix(settings: Mapping[str, Any], segmenter: FastSegmenter) -> dict[str, bool]:
+    """Say where no space is put before a text: unless told so here, llama.cpp puts one before pieces with marks."""
+    if segmenter.family is not Family.METASPACE or settings.get("add_prefix_space") is not None:
+        return {}
+    ids = segmenter.encode([PROBE])[0]
+    return {} if segmenter.tokens.pieces[ids[0]].startswith(MARKER) else {"add_prefix_space": False}
 
 
 def _fitting(settings: Mapping[str, Any], segmenter: FastSegmenter) -> dict[str, Any]:

@@ -6,18 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vocabx.adapters import trainable_token_indices
+    from vocabx.checkpoint.hub_options import HubOptions
     from vocabx.core.errors import VocabxError
     from vocabx.directories import extend
     from vocabx.factorization import Factorization
-    from vocabx.in_memory import extend_model
+    from vocabx.in_memory import extend_model, replace_model, trim_model
+    from vocabx.planned_rows import rows
     from vocabx.replacement import replace
     from vocabx.request import Request
     from vocabx.stages import Stages
     from vocabx.trimming import trim
-    from vocabx.verification import verify
+    from vocabx.verification.verify import verify
 
 __all__ = [
     "Factorization",
+    "HubOptions",
     "Request",
     "Stages",
     "VocabxError",
@@ -25,7 +29,11 @@ __all__ = [
     "extend",
     "extend_model",
     "replace",
+    "replace_model",
+    "rows",
+    "trainable_token_indices",
     "trim",
+    "trim_model",
     "verify",
 ]
 
@@ -34,13 +42,18 @@ __version__ = "0.1.0"
 # Imported when first asked for, so that `import vocabx` and `vocabx --help` stay light.
 _HOME = {
     "Factorization": "vocabx.factorization",
+    "HubOptions": "vocabx.checkpoint.hub_options",
     "Request": "vocabx.request",
     "Stages": "vocabx.stages",
     "VocabxError": "vocabx.core.errors",
     "extend": "vocabx.directories",
     "extend_model": "vocabx.in_memory",
     "replace": "vocabx.replacement",
+    "replace_model": "vocabx.in_memory",
+    "rows": "vocabx.planned_rows",
+    "trainable_token_indices": "vocabx.adapters",
     "trim": "vocabx.trimming",
+    "trim_model": "vocabx.in_memory",
     "verify": "vocabx.verification",
 }
 

@@ -114,7 +114,7 @@ def advise(
     more = {label: open_texts(text, request.text_field) for label, text in (texts or {}).items()}
     if HELD_OUT in more:
         raise InputError(f"The label {HELD_OUT} is the corpus's own; give the text another one.")
-    directory = resolve_model(model, weights=False)
+    directory = resolve_model(model, weights=False, hub=request.hub)
     source = read_tokenizer(directory)
     reserved = int((source.tokens.kinds == TokenKind.RESERVED).sum()) if request.reuse_reserved else 0
     cost = read_cost(directory, len(source.tokens), reserved=reserved)

@@ -9,7 +9,7 @@ from typing import Any
 
 from vocabx.core.errors import TokenizerError
 
-__all__ = ["Rendering", "open_chat", "render", "rendered_ids"]
+__all__ = ["Rendering", "closing_token", "open_chat", "render", "rendered_ids"]
 
 # Without words, so that it belongs to no language.
 CONVERSATION = [
@@ -54,3 +54,16 @@ def render(tokenizer: Any) -> Rendering:
     text = tokenizer.apply_chat_template(CONVERSATION, tokenize=False, add_generation_prompt=True)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     return Rendering(text, ids, [token for token in ids if token in tokenizer.added_tokens_decoder])
+
+
+def closing_token(tokenizer: Any) -> int | None:
+    """Return the first added token that the template writes after an answer; None where it writes none."""
+    if not tokenizer.chat_template or not find_spec("jinja2"):
+        return None
+    try:
+        text = tokenizer.apply_chat_template(CONVERSATION[:2], tokenize=False)
+    except Exception:  # a template may refuse a plain conversation
+        return None
+    after = text.rpartition(CONVERSATION[1]["content"])[2]
+    ids = tokenizer(after, add_special_tokens=False)["input_ids"]
+    return next((token for token in ids if token in tokenizer.added_tokens_decoder), None)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint, open_checkpoint
+from vocabx.checkpoint.hub_options import hub_origin
+from vocabx.checkpoint.read import ADAPTER
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.transfer import Materials
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.factorization import Factorization, Factorized, factorize
-from vocabx.output import base_name, output_directory, write_model, write_sentencepiece
+from vocabx.output import base_name, output_directory, plan_storage, write_model, write_sentencepiece
 from vocabx.output_head import OutputHead
 from vocabx.request import Request, Settings
 from vocabx.stages import Stages
@@ -31,6 +35,7 @@ def extend(
     size: int | None = None,
     force: bool = False,
     stages: Stages | None = None,
+    languages: Sequence[str] = (),
     **settings: Unpack[Settings],
 ) -> Extension:
     """Write a model with a vocabulary extended from text, ready for continued pretraining.
@@ -47,6 +52,8 @@ def extend(
         Replace an `out` that vocabx wrote earlier.
     stages : Stages, optional
         Hears what goes on and measures it.
+    languages : sequence of str
+        Codes such as ``"ko"`` for the model card; none is guessed.
 
     Returns
     -------
@@ -65,9 +72,19 @@ def extend(
     """
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
-    with output_directory(model, Path(out), force, _texts(request)) as (_, stage):
-        extension, checkpoint = plan_extension(model, request, stages)
-        write_model(extension, checkpoint, stage, stages, factorized=extension.factorized)
+    check_languages(languages)
+    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (_, stage, journal):
+        extension, checkpoint = plan_extension(model, request, stages, stage=stage)
+        write_model(
+            extension,
+            checkpoint,
+            stage,
+            stages,
+            factorized=extension.factorized,
+            storage=request.storage,
+            journal=journal,
+        )
+        write_card(stage, checkpoint, languages)
     return extension
 
 
@@ -85,10 +102,15 @@ def extend_tokenizer_only(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     text = request.open_corpus()
-    with output_directory(model, Path(out), force, _texts(request), weights=False) as (directory, stage):
+    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (
+        directory,
+        stage,
+        _,
+    ):
         tokenizer = train(read_tokenizer(directory), text, request, stages)
         write_tokenizer(tokenizer.segmenter, directory, stage)
-        tokenizer_manifest(tokenizer, base_name(model), request, text).save(stage)
+        manifest = tokenizer_manifest(tokenizer, base_name(model), request, text)
+        manifest.from_hub(hub_origin(directory)).save(stage)
         with stages("reopening"):
             probes = list(tokenizer.witnesses.values())
             check_reopened(stage, tokenizer.segmenter, probes)
@@ -107,10 +129,17 @@ def plan_extension(
     stages: Stages,
     tokenizer: ExtendedTokenizer | None = None,
     materials: Materials | None = None,
+    stage: Path | None = None,
 ) -> tuple[Extension, Checkpoint]:
-    """Decide everything and write nothing; a tokenizer or materials that are given are not made or opened again."""
+    """Decide everything and write nothing; a tokenizer or materials that are given are not made or opened again.
+
+    What cannot be written into a `stage` as is asked for is said before the long work.
+    """
     materials = materials or request.check(request.open_corpus())  # what is missing is said before the base is read
-    checkpoint, source, base = open_base(resolve_model(model), stages)
+    checkpoint, source, base = open_base(
+        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
+    )
+    plan_storage(checkpoint, request.storage, stages, stage)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     extension = prepare(
         base,
@@ -130,6 +159,8 @@ def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmente
     """Open a model's checkpoint and tokenizer, and see to it that they belong together."""
     with stages("opening the base"):
         checkpoint = open_checkpoint(directory)
+        if (directory / ADAPTER).is_file():
+            stages.notes["adapter"] = "left behind, for it was trained with the old rows; merge it first, or train anew"
         source = read_tokenizer(directory)
         return checkpoint, source, Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
 

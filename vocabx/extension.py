@@ -22,6 +22,7 @@ from vocabx.factorization import Factorized
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
 from vocabx.output_head import OutputHead
+from vocabx.ready_rows import ready_notes
 from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
@@ -132,7 +133,9 @@ def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stage
     """Run the tokenizer stage."""
     donor = None
     if request.tokenizer_donor is not None:
-        donor = read_tokenizer(resolve_model(request.tokenizer_donor, weights=False))
+        donor = read_tokenizer(
+            resolve_model(request.tokenizer_donor, weights=False, hub=request.hub.for_others)
+        )
     with stages("tokenizer"):
         return extend_tokenizer(
             source, corpus.batches(), request.source_lines(), request.options, donor=donor, progress=stages.say
@@ -167,7 +170,8 @@ def prepare(
         transfer = request.transfer(
             source, tokenizer.segmenter, tokenizer.new_ids, usable, materials, base.rows, head.rows, stages.say
         )
-        initialization = request.initialize(transfer)
+        initialization = request.initialize(transfer, head.has_bias)
+        stages.notes.update(ready_notes(initialization, request.method))
     with stages("diagnostics"):
         counts = count_tokens(source, request.source_lines())
         diagnosis = diagnose(initialization, transfer, request.method, head, counts, factorized)
@@ -226,6 +230,8 @@ def tokenizer_record(tokenizer: ExtendedTokenizer, request: Request) -> Mapping[
         "sample_lines": tokenizer.sample_lines,
         "changed_lines": tokenizer.changed_lines,
         "unseen_share": tokenizer.unseen_share,
+        "corpus_tokens": list(tokenizer.corpus_tokens),
+        "pad_to_multiple": request.pad_to_multiple,
         "filtered": dict(tokenizer.filtered),
         "dropped": dict(tokenizer.dropped),
         "donor": None if request.tokenizer_donor is None else base_name(request.tokenizer_donor),

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from vocabx.checkpoint.hub_options import HubOrigin
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
@@ -76,10 +77,18 @@ class Manifest:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     factorization: Mapping[str, Any] = field(default_factory=dict)
     """Rank, form and what is kept, where the embeddings were factorised: then no row is the base's to the bit."""
+    dtype: str | None = None
+    """What all floating-point tensors were cast to, where they were: then kept rows are the base's, cast."""
+    base_source: Mapping[str, str] = field(default_factory=dict)
+    """Repository and commit of the base, where it is from the hub."""
 
     def with_rows(self, rows: Mapping[str, str]) -> Manifest:
         """Return a copy that names where the weights of each matrix's rows are kept."""
         return replace(self, rows=rows)
+
+    def from_hub(self, origin: HubOrigin | None) -> Manifest:
+        """Return a copy that names the repository and the commit of the base, where they are known."""
+        return self if origin is None else replace(self, base_source=asdict(origin))
 
     def save(self, directory: Path) -> None:
         """Write it, one run of kept ids and one new token to a line."""
@@ -89,6 +98,7 @@ class Manifest:
             "format": FORMAT,
             "command": self.command,
             "base": self.base,
+            **({"base_source": self.base_source} if self.base_source else {}),
             "method": self.method,
             "method_options": self.method_options,
             "materials": self.materials,
@@ -101,6 +111,7 @@ class Manifest:
             "versions": self.versions,
             "diagnostics": self.diagnostics,
             **({"factorization": self.factorization} if self.factorization else {}),
+            **({"dtype": self.dtype} if self.dtype else {}),
         }
         head = json.dumps(content, ensure_ascii=False, indent=2).removesuffix("\n}")
         text = ",\n".join([head, _lines("runs", runs), _lines("new_tokens", map(_compact, self.new_tokens))]) + "\n}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,14 +11,19 @@ from typing import Protocol
 
 import numpy as np
 
-from vocabx.checkpoint import Checkpoint, bytes_to_write, staged_directory, write_checkpoint
-from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG
+from vocabx.carried_files import carry_files
+from vocabx.checkpoint import Checkpoint, bytes_to_write, check_storage, write_checkpoint
+from vocabx.checkpoint.atomic import open_staging
+from vocabx.checkpoint.hub_options import HubOptions, hub_origin, split_hub_id
+from vocabx.checkpoint.journal import Journal
 from vocabx.checkpoint.recoding import Recoding
 from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.storage import Storage
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import OutputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
+from vocabx.core.say import Say, say_nothing
 from vocabx.core.tokens import TokenTable
 from vocabx.factorization import MODEL, Factorized
 from vocabx.factorization.recoded import write_model_code
@@ -27,16 +31,20 @@ from vocabx.manifest import FILE_NAME, Manifest, save_alignments
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.sentencepiece_file import write_sentencepiece_file
-from vocabx.tokenizer_tools.write import TOKENIZER_FILES, TokenizerStyle, check_reopened, write_tokenizer
+from vocabx.tokenizer_tools.write import TokenizerStyle, check_reopened, write_tokenizer
 
-__all__ = ["Decision", "base_name", "output_directory", "token_texts", "write_model", "write_sentencepiece"]
+__all__ = [
+    "Decision",
+    "base_name",
+    "output_directory",
+    "plan_storage",
+    "token_texts",
+    "write_model",
+    "write_sentencepiece",
+]
 
-CARRIED_SUFFIXES = (".json", ".jinja")
-CARRIED_NAMES = ("LICENSE", "NOTICE")
 MOST_PROBES = 1000
-WRITTEN = TOKENIZER_FILES | {FILE_NAME}
-MODEL_SETTINGS = (CONFIG, GENERATION_CONFIG)
-"""Written by the checkpoint, config.json last of all: with it there, what a crash leaves behind might load."""
+AS_STORED = Storage()
 
 
 class Decision(Protocol):
@@ -72,19 +80,22 @@ def output_directory(
     out: Path,
     force: bool,
     in_use: Iterable[Path],
+    say: Say = say_nothing,
     *,
-    weights: bool = True,
     protect: Sequence[Path] = (),
-) -> Iterator[tuple[Path, Path]]:
-    """Yield the base's directory and a staged one that becomes `out`; it takes nothing away but an earlier output.
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+) -> Iterator[tuple[Path, Path, Journal]]:
+    """Yield the base's directory, a staged one that becomes `out`, and the journal of its weight files.
 
+    Nothing is taken away but an earlier output. `say` hears what a run that was cut off has left.
+    Of a hub id that directory has the settings and the tokenizer; who needs weights resolves it once more.
     `in_use` names files that `out` must not hold, and `protect` directories that it must not overlap.
     """
     _check_place(out, in_use)
-    directory = resolve_model(model, weights=weights)
-    with staged_directory(out, force=force, protect=[directory, *protect]) as stage:
-        _check_replaced(out)
-        yield directory, stage
+    directory = resolve_model(model, weights=False, hub=hub)
+    protected = [directory, *protect]
+    with open_staging(out, force, protected, check_replaced=lambda: _check_replaced(out), say=say) as staging:
+        yield directory, staging.directory, staging.journal
 
 
 def _check_place(out: Path, in_use: Iterable[Path]) -> None:
@@ -105,7 +116,19 @@ def _check_replaced(out: Path) -> None:
 
 def base_name(model: str | Path) -> str:
     """Name a base without the place where it lies."""
-    return Path(model).resolve().name if Path(model).exists() else str(model)
+    if Path(model).exists():
+        place = Path(model).resolve()
+        return origin.repository if (origin := hub_origin(place)) else place.name
+    named = split_hub_id(str(model))
+    return named[0] if named else str(model)
+
+
+def plan_storage(checkpoint: Checkpoint, storage: Storage, stages: Stages, stage: Path | None) -> None:
+    """Say how weights will be stored; raise `VocabxError` where that cannot be, with a `stage` to write into tried."""
+    if shared := check_storage(checkpoint, storage, stage):
+        stages.notes["files that stay"] = shared
+    if storage.dtype:
+        stages.notes["cast to"] = storage.dtype
 
 
 def write_model(
@@ -115,18 +138,23 @@ def write_model(
     stages: Stages,
     style: TokenizerStyle | None = None,
     factorized: Factorized | None = None,
+    storage: Storage = AS_STORED,
+    journal: Journal | None = None,
 ) -> None:
     """Write model, tokenizer and manifest into an existing directory, and open it as its users will.
 
-    Of a `factorized` model every row, old and new, is written as its factors or as their product.
+    Of a `factorized` model every row, old and new, is written as its factors or as their product. `storage` says how
+    files that do not change come there, and what type the weights are cast to.
+    Weight files that the `journal` knows to be finished are not written again.
     """
     recoding = factorized.recoding if factorized else Recoding()
     with stages("checkpoint"):
-        _carry(checkpoint.directory, out)
+        carry_files(checkpoint.directory, out)
         write_tokenizer(decision.segmenter, checkpoint.directory, out, style)
         rows = save_alignments(decision.initialization, out)
         manifest = replace(decision.manifest.with_rows(rows), factorization=factorized.record if factorized else {})
-        manifest.save(out)
+        manifest = manifest.from_hub(hub_origin(checkpoint.directory))
+        replace(manifest, dtype=storage.dtype).save(out)
         if factorized and factorized.factorization.form == MODEL:
             write_model_code(out)
         write_checkpoint(
@@ -136,7 +164,9 @@ def write_model(
             out,
             padding=decision.padding,
             recoding=recoding,
-            progress=stages.counter(bytes_to_write(checkpoint, decision.plan, recoding)),
+            storage=storage,
+            progress=stages.counter(bytes_to_write(checkpoint, decision.plan, recoding, storage)),
+            journal=journal,
         )
     with stages("reopening"):
         check_reopened(out, decision.segmenter, decision.probes())
@@ -155,16 +185,3 @@ def token_texts(tokens: TokenTable) -> list[str]:
     ids = np.flatnonzero(tokens.is_text & tokens.is_complete)
     chosen = ids[np.linspace(0, len(ids) - 1, min(MOST_PROBES, len(ids))).astype(np.int64)]
     return [tokens.surfaces[token].decode() for token in chosen]
-
-
-def _carry(base: Path, out: Path) -> None:
-    """Copy settings that the change does not concern; weights in other formats would be stale and are left out."""
-    for file in sorted(base.rglob("*")):
-        path = file.relative_to(base)
-        is_setting = file.suffix in CARRIED_SUFFIXES or file.name.startswith(CARRIED_NAMES)
-        is_written = file.name in WRITTEN or file.name.endswith(".index.json") or str(path) in MODEL_SETTINGS
-        is_template = path.parts[0] == "additional_chat_templates"
-        is_hidden = any(part.startswith(".") for part in path.parts)
-        if file.is_file() and is_setting and not is_written and not is_hidden and not is_template:
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, out / path)

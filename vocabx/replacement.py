@@ -11,8 +11,10 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from vocabx.base import Base
+from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.config import lost_settings, read_generation_config
+from vocabx.checkpoint.config import lost_settings
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.conversation import open_chat, render
@@ -28,15 +30,15 @@ from vocabx.directories import open_base, plan_factorization
 from vocabx.extension import mean_row, provenance
 from vocabx.factorization import Factorized
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
-from vocabx.output import base_name, output_directory, token_texts, write_model
-from vocabx.output_head import OutputHead
-from vocabx.row_request import RowRequest, RowSettings
+from vocabx.output import base_name, output_directory, plan_storage, token_texts, write_model
+from vocabx.ready_rows import ready_notes
+from vocabx.row_request import RowRequest, WrittenSettings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.replace import ReplacedTokenizer, replace_tokenizer
 from vocabx.tokenizer_tools.write import TokenizerStyle, write_tokenizer
 
-__all__ = ["ReplaceRequest", "Replacement", "plan_replacement", "replace"]
+__all__ = ["ReplaceRequest", "Replacement", "plan_replacement", "prepare_replacement", "replace"]
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def replace(
     corpus: Texts = (),
     force: bool = False,
     stages: Stages | None = None,
-    **settings: Unpack[RowSettings],
+    languages: Sequence[str] = (),
+    **settings: Unpack[WrittenSettings],
 ) -> Replacement:
     """Write a model with another tokenizer.
 
@@ -143,6 +146,8 @@ def replace(
         Replace an `out` that vocabx wrote earlier.
     stages : Stages, optional
         Hears what goes on and measures it.
+    languages : sequence of str
+        Codes such as ``"ko"`` for the model card; none is guessed.
 
     Raises
     ------
@@ -156,35 +161,69 @@ def replace(
     """
     request = ReplaceRequest(tokenizer, corpus, **settings)
     stages = stages or Stages()
-    target = resolve_model(tokenizer, weights=False)
-    with output_directory(model, Path(out), force, (), protect=[target]) as (_, stage):
-        replacement, checkpoint = plan_replacement(model, request, stages)
-        write_model(replacement, checkpoint, stage, stages, replacement.style, replacement.factorized)
+    check_languages(languages)
+    target = resolve_model(tokenizer, weights=False, hub=request.hub.for_others)
+    with output_directory(model, Path(out), force, (), stages.say, protect=[target], hub=request.hub) as (
+        _,
+        stage,
+        journal,
+    ):
+        replacement, checkpoint = plan_replacement(model, request, stages, stage=stage)
+        write_model(
+            replacement,
+            checkpoint,
+            stage,
+            stages,
+            replacement.style,
+            replacement.factorized,
+            request.storage,
+            journal=journal,
+        )
+        write_card(stage, checkpoint, languages)
     return replacement
 
 
 def plan_replacement(
-    model: str | Path, request: ReplaceRequest, stages: Stages, materials: Materials | None = None
+    model: str | Path,
+    request: ReplaceRequest,
+    stages: Stages,
+    materials: Materials | None = None,
+    stage: Path | None = None,
 ) -> tuple[Replacement, Checkpoint]:
     """Decide everything and write nothing; materials that are open already are not opened again."""
     materials = materials or request.check(request.open_corpus())
-    target = read_tokenizer(resolve_model(request.tokenizer, weights=False))
-    checkpoint, source, base = open_base(resolve_model(model), stages)
-    generation = read_generation_config(checkpoint.directory)
+    target = read_tokenizer(resolve_model(request.tokenizer, weights=False, hub=request.hub.for_others))
+    checkpoint, source, rows = open_base(
+        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
+    )
+    base = Base.of(model, checkpoint, source, rows)
+    plan_storage(checkpoint, request.storage, stages, stage)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
+    return prepare_replacement(base, target, request, materials, stages, factorized), checkpoint
+
+
+def prepare_replacement(
+    base: Base,
+    target: FastSegmenter,
+    request: ReplaceRequest,
+    materials: Materials,
+    stages: Stages,
+    factorized: Factorized | None = None,
+) -> Replacement:
+    """Match the tokenizers, and make the rules for all rows."""
+    source, rows = base.segmenter, base.embeddings.rows
     with stages("reading the base's rows"):
-        usable = base.usable()
+        usable = base.embeddings.usable()
     with stages("tokenizer"):
-        named = named_ids(checkpoint.config) | named_ids(generation or {})
-        written = _written_by_templates(checkpoint.directory, source.tokens)
+        named = named_ids(base.config) | named_ids(base.generation or {})
+        written = _written_by_templates(base.tokenizer, source.tokens)
         needed = {token for token in named if token < len(source.tokens)} | written
         tokenizer = replace_tokenizer(source, target, spelt=written, needed=needed)
-        dropped = _template_fault(checkpoint.directory, tokenizer)
+        dropped = _template_fault(base.tokenizer, tokenizer)
     size, multiple = len(tokenizer.segmenter.tokens), request.pad_to_multiple or 1
     rows_after = size + -size % multiple
-    plan = Plan(tokenizer.origins, len(source.tokens), len(base.rows), rows_after, tokenizer.segmenter.roles)
-    lost = lost_settings(checkpoint.config, generation, plan)
-    head = OutputHead.of(checkpoint)
+    plan = Plan(tokenizer.origins, len(source.tokens), len(rows), rows_after, tokenizer.segmenter.roles)
+    lost = lost_settings(base.config, base.generation, plan)
     with stages("weights of the new rows"):
         transfer = request.transfer(
             source,
@@ -192,16 +231,17 @@ def plan_replacement(
             tokenizer.new_ids,
             usable,
             materials,
-            base.rows,
-            head.rows,
+            rows,
+            base.head.rows,
             stages.say,
         )
-        initialization = request.initialize(transfer)
+        initialization = request.initialize(transfer, base.head.has_bias)
+        stages.notes.update(ready_notes(initialization, request.method))
     with stages("diagnostics"):
-        diagnosis = diagnose(initialization, transfer, request.method, head, factorized=factorized)
+        diagnosis = diagnose(initialization, transfer, request.method, base.head, factorized=factorized)
     manifest = Manifest(
         command=REPLACE,
-        base=base_name(model),
+        base=base.name,
         method=request.method,
         method_options=dict(request.method_options),
         materials=request.given(),
@@ -220,12 +260,13 @@ def plan_replacement(
     )
     return Replacement(
         tokenizer, plan, initialization, mean_row(usable), manifest, diagnosis, lost, dropped, factorized
-    ), checkpoint
+    )
 
 
 def _record(tokenizer: ReplacedTokenizer, request: ReplaceRequest) -> Mapping[str, Any]:
     return {
         "target": base_name(request.tokenizer),
+        "pad_to_multiple": request.pad_to_multiple,
         "special_tokens": {
             "by_text": list(tokenizer.by_text),
             "by_role": list(tokenizer.by_role),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.errors import InputError
-from vocabx.row_request import RowRequest, RowSettings
+from vocabx.row_request import RowRequest, WrittenSettings
 from vocabx.tokenizer_tools.extend.options import ExtensionOptions
 
 __all__ = ["Request", "Settings"]
@@ -18,7 +18,7 @@ __all__ = ["Request", "Settings"]
 SHIPPED_SAMPLE = "samples/english.txt"
 
 
-class Settings(RowSettings, total=False):
+class Settings(WrittenSettings, total=False):
     """The optional settings of `Request`, as keywords of the functions that make one."""
 
     minimum_frequency: int

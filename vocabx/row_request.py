@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from vocabx.checkpoint import open_checkpoint
+from vocabx.checkpoint.hub_options import HubOptions
 from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.storage import COPY, Storage
 from vocabx.core.arrays import Bools, Ints, Matrix
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.embeddings import Embeddings
@@ -23,9 +25,11 @@ from vocabx.core.transfer import Donor, Encoder, Materials, Parallel, Transfer
 from vocabx.factorization import Factorization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.materials import check_needs, existing_file
+from vocabx.ready_rows import ReadyRows
+from vocabx.rows_file import checksum
 from vocabx.tokenizer_tools.read import read_tokenizer
 
-__all__ = ["RowRequest", "RowSettings", "open_encoder"]
+__all__ = ["RowRequest", "RowSettings", "WrittenSettings", "open_encoder"]
 
 
 RECORDED_FILES = ("dictionary", "links", "source_vectors", "target_vectors", "vectors", "donor")
@@ -51,6 +55,15 @@ class RowSettings(TypedDict, total=False):
     cache: str | Path | None
     trust_pickle: bool
     text_field: str
+    rows: str | Path | None
+    hub: HubOptions
+
+
+class WrittenSettings(RowSettings, total=False):
+    """The same where a model is written, with how its weights are stored."""
+
+    shards: str
+    dtype: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +99,20 @@ class RowRequest:
     cache : path, optional
         Folder that keeps vectors once trained.
     trust_pickle : bool
-        Open vector files that hold pickled objects, which can run code.
+        Open vector files that hold pickled objects, which can run code, and models whose weights are PyTorch files
+        (`.bin`) alone; of these only tensors are read.
     text_field : str
         Where JSONL and Parquet corpora keep the text.
+    rows : path, optional
+        Ready-made rows, a `.safetensors` or `.npz` file; the method makes those of the tokens that it lacks.
+    shards : str
+        What becomes of weight files that do not change: ``"copy"``, ``"hardlink"`` (base and output share them) or
+        ``"reflink"`` (they share space on the disk until one is written to).
+    dtype : str, optional
+        Cast all floating-point tensors to ``"float32"``, ``"float16"`` or ``"bfloat16"``. New rows are made of the
+        rows as they are stored, and rounded once.
+    hub : HubOptions
+        How hub ids are looked up.
     """
 
     method: str = DEFAULT_METHOD
@@ -108,9 +132,14 @@ class RowRequest:
     cache: str | Path | None = None
     trust_pickle: bool = False
     text_field: str = "text"
+    rows: str | Path | None = None
+    shards: str = COPY
+    dtype: str | None = None
+    hub: HubOptions = field(default_factory=HubOptions)
 
     def __post_init__(self) -> None:
         INITIALIZERS[self.method]
+        _ = self.storage
         if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
             raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
         if self.seed < 0:
@@ -130,7 +159,13 @@ class RowRequest:
         entry.load(**self.method_options)
         given = self.materials(corpus)
         check_needs(self.method, entry, given)
+        self._file("rows")
         return given
+
+    @property
+    def storage(self) -> Storage:
+        """How weights are stored."""
+        return Storage(self.shards, self.dtype)
 
     def materials(self, corpus: Corpus | None) -> Materials:
         """Open what was given for methods to draw on."""
@@ -143,7 +178,7 @@ class RowRequest:
             source_vectors=both or self._file("source_vectors"),
             target_vectors=both or self._file("target_vectors"),
             encoder=None if self.encoder is None else open_encoder(self.encoder),
-            donor=None if self.donor is None else open_donor(self.donor),
+            donor=None if self.donor is None else open_donor(self.donor, self.hub.for_others, self.trust_pickle),
             cache=None if self.cache is None else Path(self.cache),
             trust_pickle=self.trust_pickle,
         )
@@ -162,10 +197,10 @@ class RowRequest:
         """Put together all that a method is told; `head_rows` is None where the head is tied or absent."""
         return Transfer(source, target, new_ids, usable, self.seed, materials, input_rows, head_rows, say)
 
-    def initialize(self, transfer: Transfer) -> Initialization:
-        """Return the rules of the method for all new rows."""
+    def initialize(self, transfer: Transfer, has_bias: bool = False) -> Initialization:
+        """Return the rules of the method for all new rows, with ready-made ones in their place where they are given."""
         made: Initialization = INITIALIZERS[self.method].load(**self.method_options).initialize(transfer)
-        return made
+        return made if self.rows is None else ReadyRows.open(Path(self.rows)).put_into(made, transfer, has_bias)
 
     def given(self) -> dict[str, Any]:
         """Name what was given, for the record: no paths, so that the record does not depend on where it was made."""
@@ -175,6 +210,8 @@ class RowRequest:
             named["parallel"] = [Path(path).name for path in self.parallel]
         if self.encoder is not None:
             named["encoder"] = self.encoder if isinstance(self.encoder, str) else type(self.encoder).__name__
+        if self.rows is not None:
+            named["rows"] = {"file": Path(self.rows).name, "sha256": checksum(Path(self.rows))}
         if self.source_corpus:
             named["source_corpus"] = [file.name for file in open_texts(self.source_corpus, self.text_field).files]
         return named
@@ -190,9 +227,13 @@ class RowRequest:
         return None if path is None else existing_file(path, f"--{name.replace('_', '-')}")
 
 
-def open_donor(model: str | Path) -> Donor:
+def open_donor(
+    model: str | Path,
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    trust_pickle: bool = False,
+) -> Donor:
     """Open another model's tokenizer and input rows."""
-    directory = resolve_model(model)
+    directory = resolve_model(model, hub=hub, trust_pickle=trust_pickle)
     checkpoint, segmenter = open_checkpoint(directory), read_tokenizer(directory)
     return Donor(segmenter, Embeddings(segmenter.tokens, checkpoint.matrix(checkpoint.input)), directory.name)
 

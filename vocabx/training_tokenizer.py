@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from vocabx.checkpoint import staged_directory
+from vocabx.checkpoint.hub_options import HubOptions
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError, OutputError
@@ -111,6 +112,7 @@ def train_tokenizer_only(
     text_field: str = "text",
     force: bool = False,
     stages: Stages | None = None,
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
     **settings: Unpack[TrainingSettings],
 ) -> TrainedDirectory:
     """Train a tokenizer on text and write it so that plain `AutoTokenizer` opens it.
@@ -132,6 +134,8 @@ def train_tokenizer_only(
         Replace an `out` that holds a tokenizer and nothing else.
     stages : Stages, optional
         Hears what goes on and measures it.
+    hub : HubOptions
+        How a hub id is looked up.
     **settings
         As in `TrainingOptions`.
 
@@ -145,7 +149,7 @@ def train_tokenizer_only(
     named = [corpora] if isinstance(corpora, str | Path) else corpora
     mixture, files = open_mixture(named, temperature=temperature, seed=seed, text_field=text_field)
     stages = stages or Stages()
-    with _output(Path(out), force, like, files) as (base, stage):
+    with _output(Path(out), force, like, files, hub) as (base, stage):
         source = read_tokenizer(base) if base else None
         with stages("tokenizer"):
             trained = train_tokenizer(mixture.batches(), options, like=source, progress=stages.say)
@@ -160,14 +164,14 @@ def train_tokenizer_only(
 
 @contextmanager
 def _output(
-    out: Path, force: bool, like: str | Path | None, files: Sequence[Path]
+    out: Path, force: bool, like: str | Path | None, files: Sequence[Path], hub: HubOptions
 ) -> Iterator[tuple[Path | None, Path]]:
     """Yield the directory of `like`, if given, and a staged one that becomes `out`."""
     place = out.resolve()
     for needed in (Path.cwd(), *files):
         if place == needed.resolve() or place in needed.resolve().parents:
             raise OutputError(f"{place} is or holds {needed}, which is in use. Choose another place for the output.")
-    base = resolve_model(like, weights=False) if like is not None else None
+    base = resolve_model(like, weights=False, hub=hub) if like is not None else None
     with staged_directory(out, force=force, protect=[base] if base else []) as stage:
         held = {path.name for path in out.iterdir()} if out.is_dir() else set()
         if os.path.lexists(out) and not (out.is_dir() and held <= TOKENIZER_FILES):

@@ -9,9 +9,13 @@ from typing import Any
 
 from scipy.sparse import csr_array
 
+from vocabx.base import Base
+from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.config import lost_settings, read_generation_config
+from vocabx.checkpoint.config import lost_settings
+from vocabx.checkpoint.hub_options import HubOptions
 from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.storage import COPY, Storage
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.conversation import rendered_ids
 from vocabx.core.alignment import Alignment
@@ -24,12 +28,12 @@ from vocabx.core.tokens import TokenKind, TokenTable
 from vocabx.directories import open_base
 from vocabx.extension import mean_row
 from vocabx.manifest import TRIM, Manifest, installed_versions
-from vocabx.output import base_name, output_directory, token_texts, write_model
+from vocabx.output import output_directory, plan_storage, token_texts, write_model
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.trim import TrimmedTokenizer, trim_tokenizer
 
-__all__ = ["ID_MAP", "TrimRequest", "Trimming", "plan_trimming", "trim"]
+__all__ = ["ID_MAP", "TrimRequest", "Trimming", "plan_trimming", "prepare_trimming", "trim"]
 
 ID_MAP = "vocabx-ids.tsv"
 
@@ -48,18 +52,34 @@ class TrimRequest:
         Fill the matrices up to a multiple with rows of the mean, which generation suppresses.
     text_field : str
         Where JSONL and Parquet corpora keep the text.
+    trust_pickle : bool
+        Open a model whose weights are PyTorch files (`.bin`) alone.
+    shards, dtype
+        How weights are stored, as in `RowRequest`.
+    hub : HubOptions
+        How hub ids are looked up.
     """
 
     corpus: Texts
     minimum_frequency: int = 1
     pad_to_multiple: int | None = None
     text_field: str = "text"
+    trust_pickle: bool = False
+    shards: str = COPY
+    dtype: str | None = None
+    hub: HubOptions = field(default_factory=HubOptions)
 
     def __post_init__(self) -> None:
+        _ = self.storage
         if self.minimum_frequency < 1:
             raise InputError(f"The minimum frequency must be at least 1, got {self.minimum_frequency}.")
         if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
             raise InputError(f"The rows can be padded to a multiple of at least 1, got {self.pad_to_multiple}.")
+
+    @property
+    def storage(self) -> Storage:
+        """How weights are stored."""
+        return Storage(self.shards, self.dtype)
 
     def open_corpus(self) -> Corpus:
         """Resolve the corpus; raise `CorpusError` when a part of it is missing."""
@@ -115,8 +135,13 @@ def trim(
     minimum_frequency: int = 1,
     pad_to_multiple: int | None = None,
     text_field: str = "text",
+    trust_pickle: bool = False,
+    shards: str = COPY,
+    dtype: str | None = None,
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
     force: bool = False,
     stages: Stages | None = None,
+    languages: Sequence[str] = (),
 ) -> Trimming:
     """Write a model with only the tokens that a text uses.
 
@@ -124,7 +149,7 @@ def trim(
     ----------
     model : str or Path
         A model directory or a hub id; it is never changed.
-    corpus, minimum_frequency, pad_to_multiple, text_field
+    corpus, minimum_frequency, pad_to_multiple, text_field, trust_pickle, shards, dtype, hub
         As in `TrimRequest`.
     out : str or Path
         The directory to write; it appears whole or not at all.
@@ -132,6 +157,8 @@ def trim(
         Replace an `out` that vocabx wrote earlier.
     stages : Stages, optional
         Hears what goes on and measures it.
+    languages : sequence of str
+        Codes such as ``"ko"`` for the model card; none is guessed.
 
     Raises
     ------
@@ -143,24 +170,40 @@ def trim(
     Rows are copied bit for bit and only ids change, also in config.json and generation_config.json. The file
     `vocabx-ids.tsv` gives new id, old id and piece, one token to a line.
     """
-    request = TrimRequest(corpus, minimum_frequency, pad_to_multiple, text_field)
+    request = TrimRequest(corpus, minimum_frequency, pad_to_multiple, text_field, trust_pickle, shards, dtype, hub)
     stages = stages or Stages()
-    with output_directory(model, Path(out), force, request.open_corpus().files) as (_, stage):
-        trimming, checkpoint = plan_trimming(model, request, stages)
+    check_languages(languages)
+    with output_directory(model, Path(out), force, request.open_corpus().files, stages.say, hub=hub) as (
+        _,
+        stage,
+        journal,
+    ):
+        trimming, checkpoint = plan_trimming(model, request, stages, stage)
         _write_ids(trimming, stage / ID_MAP)
-        write_model(trimming, checkpoint, stage, stages)
+        write_model(trimming, checkpoint, stage, stages, storage=request.storage, journal=journal)
+        write_card(stage, checkpoint, languages)
     return trimming
 
 
-def plan_trimming(model: str | Path, request: TrimRequest, stages: Stages) -> tuple[Trimming, Checkpoint]:
+def plan_trimming(
+    model: str | Path, request: TrimRequest, stages: Stages, stage: Path | None = None
+) -> tuple[Trimming, Checkpoint]:
     """Decide everything and write nothing."""
     corpus = request.open_corpus()  # a missing file is reported before the base is read
-    checkpoint, source, base = open_base(resolve_model(model), stages)
-    generation = read_generation_config(checkpoint.directory)
+    checkpoint, source, rows = open_base(
+        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
+    )
+    plan_storage(checkpoint, request.storage, stages, stage)
+    return prepare_trimming(Base.of(model, checkpoint, source, rows), corpus, request, stages), checkpoint
+
+
+def prepare_trimming(base: Base, corpus: Corpus, request: TrimRequest, stages: Stages) -> Trimming:
+    """Choose the tokens that stay."""
+    source = base.segmenter
     with stages("reading the base's rows"):
-        padding = mean_row(base.usable())
-    named = named_ids(checkpoint.config) | named_ids(generation or {})
-    named |= set(rendered_ids(checkpoint.directory))  # words of the chat template stay what they are
+        padding = mean_row(base.embeddings.usable())
+    named = named_ids(base.config) | named_ids(base.generation or {})
+    named |= set(rendered_ids(base.tokenizer))  # words of the chat template stay what they are
     with stages("tokenizer"):
         tokenizer = trim_tokenizer(
             source,
@@ -169,11 +212,11 @@ def plan_trimming(model: str | Path, request: TrimRequest, stages: Stages) -> tu
             keep=_existing(named, source.tokens),
             progress=stages.say,
         )
-    plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
-    lost = lost_settings(checkpoint.config, generation, plan)
+    plan = _plan(tokenizer, len(base.embeddings.rows), request.pad_to_multiple or 1)
+    lost = lost_settings(base.config, base.generation, plan)
     manifest = Manifest(
         command=TRIM,
-        base=base_name(model),
+        base=base.name,
         method="",
         convex=False,
         seed=0,
@@ -184,7 +227,7 @@ def plan_trimming(model: str | Path, request: TrimRequest, stages: Stages) -> tu
         corpus={"files": [file.name for file in corpus.files], "bytes": corpus.size},
         versions=installed_versions(),
     )
-    return Trimming(tokenizer, plan, padding, manifest, lost), checkpoint
+    return Trimming(tokenizer, plan, padding, manifest, lost)
 
 
 def _existing(ids: set[int], tokens: TokenTable) -> list[int]:

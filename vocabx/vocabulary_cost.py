@@ -85,7 +85,7 @@ def _read(directory: Path, tokens: int) -> VocabularyCost:
     except CheckpointError as error:
         return _from_config(config, tokens, f"config.json; the weights were not read: {error}")
     has_head = checkpoint.head is not None and not checkpoint.tied
-    unshared = {name: tensor for name, tensor in checkpoint.tensors.items() if has_head or name != checkpoint.head}
+    unshared = {name: each for name, each in checkpoint.tensors.items() if checkpoint.original(name) == name}
     return VocabularyCost(
         tokens=tokens,
         rows=checkpoint.rows,

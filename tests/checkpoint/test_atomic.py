@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoint.models import checksums
-from vocabx.checkpoint.atomic import staged_directory
+from tests.checkpoint.stopped import die, killed, without_flags
+from vocabx.checkpoint.atomic import open_staging, staged_directory
 from vocabx.core.errors import OutputError
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +68,7 @@ def test_a_directory_appears_whole(tmp_path: Path) -> None:
     with staged_directory(target) as out:
         (out / "sub").mkdir()
         (out / "sub" / "file").write_text("done")
-        assert out.parent == target.parent
-        assert out.name.startswith(".target.")
+        assert out.parent == target.parent / ".target.incomplete"
         assert not target.exists()
     assert (target / "sub" / "file").read_text() == "done"
     assert os.listdir(target.parent) == ["target"]
@@ -91,8 +91,13 @@ def test_what_exists_is_refused_before_any_work(tmp_path: Path, kind: str) -> No
     assert os.listdir(tmp_path) == ["target"]
 
 
+@pytest.mark.parametrize("flags", [True, False], ids=["at once", "in two steps"])
 @pytest.mark.parametrize("kind", ["file", "directory", "link"])
-def test_force_replaces_at_the_very_end(tmp_path: Path, kind: str) -> None:
+def test_force_replaces_at_the_very_end(
+    tmp_path: Path, kind: str, flags: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not flags:
+        without_flags(monkeypatch)
     target, elsewhere = tmp_path / "target", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").write_text("kept")
@@ -127,6 +132,52 @@ def test_an_exception_leaves_nothing_and_touches_nothing(tmp_path: Path, error: 
     assert os.listdir(tmp_path) == (["target"] if force else [])
 
 
+@pytest.mark.parametrize("number", [None, errno.EINVAL], ids=["no such call", "a file system without it"])
+def test_an_output_that_a_killed_run_had_moved_away_comes_back_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None
+) -> None:
+    target, heard = existing(tmp_path), list[str]()
+    without_flags(monkeypatch, number)
+    rename = Path.rename
+
+    def move_away_and_die(self: Path, new: Path) -> None:
+        rename(self, new)
+        die()
+
+    def run() -> None:
+        monkeypatch.setattr(Path, "rename", move_away_and_die)
+        with staged_directory(target, force=True):
+            pass
+
+    assert killed(run)
+    assert not target.exists()
+    with pytest.raises(OutputError, match="exists already"), open_staging(target, say=heard.append):
+        pytest.fail("work was done")
+    assert heard == [f"{target} is back: a run that was killed had moved it away"]
+    assert os.listdir(tmp_path) == ["target"]
+    assert os.listdir(target) == ["precious"]
+
+
+@pytest.mark.parametrize("flags", [True, False], ids=["at once", "in two steps"])
+def test_what_a_run_that_was_killed_after_replacing_has_left_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: bool
+) -> None:
+    target = existing(tmp_path)
+    if not flags:
+        without_flags(monkeypatch)
+
+    def run() -> None:
+        with staged_directory(target, force=True) as out:
+            (out / "new").touch()
+            monkeypatch.setattr("vocabx.checkpoint.room._empty", die)
+
+    assert killed(run)
+    assert os.listdir(target) == ["new"]
+    with staged_directory(target, force=True) as out:
+        assert os.listdir(out) == []
+    assert os.listdir(tmp_path) == ["target"]
+
+
 def test_the_previous_output_comes_back_when_the_last_step_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,10 +185,11 @@ def test_the_previous_output_comes_back_when_the_last_step_fails(
     rename = Path.rename
 
     def fail_for_the_stage(self: Path, new: Path) -> Path:
-        if self.name.endswith(".incomplete"):
+        if self.name == "output":
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, new)
 
+    without_flags(monkeypatch)
     monkeypatch.setattr(Path, "rename", fail_for_the_stage)
     with pytest.raises(OutputError, match=r"cannot be written\. The disk reports an error"):  # noqa: SIM117
         with staged_directory(target, force=True):
@@ -151,6 +203,26 @@ def test_a_target_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> N
     with pytest.raises(OutputError, match="exists already"), staged_directory(target):
         existing(tmp_path)
     assert os.listdir(target) == ["precious"]
+
+
+def test_what_must_not_be_replaced_is_looked_at_once_more_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+
+    def check() -> None:
+        if target.exists():
+            raise OutputError("precious")
+
+    with pytest.raises(OutputError, match="precious"), open_staging(target, force=True, check_replaced=check):
+        existing(tmp_path)
+    assert os.listdir(target) == ["precious"]
+    assert os.listdir(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("name", ["\ub300" * 80, "x" * 255], ids=["letters of three bytes", "ascii"])
+def test_the_longest_names_are_written(tmp_path: Path, name: str) -> None:
+    with staged_directory(tmp_path / name):
+        assert os.listdir(tmp_path) != [name]
+    assert os.listdir(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("place", ["source", "source/inside", "link/inside", "."])

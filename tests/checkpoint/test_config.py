@@ -35,6 +35,22 @@ FULL = Plan.appending(97, 15, 100, 112, {})
             {"vocab_size": 7, "text_config": {"vocab_size": 100}},
             {"vocab_size": 7, "text_config": {"vocab_size": 112}},
         ),
+        (
+            {"model_type": "marian", "vocab_size": 100, "decoder_vocab_size": 100},
+            {"model_type": "marian", "vocab_size": 112, "decoder_vocab_size": 112},
+        ),
+        (
+            {"model_type": "gemma4", "text_config": {"vocab_size": 100, "vocab_size_per_layer_input": 100}},
+            {"model_type": "gemma4", "text_config": {"vocab_size": 112, "vocab_size_per_layer_input": 112}},
+        ),
+        (
+            {"model_type": "qwen2_5_omni", "thinker_config": {"text_config": {"vocab_size": 100}}},
+            {"model_type": "qwen2_5_omni", "thinker_config": {"text_config": {"vocab_size": 112}}},
+        ),
+        (
+            {"model_type": "t5gemma", "encoder": {"vocab_size": 100}, "decoder": {"vocab_size": 100}},
+            {"model_type": "t5gemma", "encoder": {"vocab_size": 112}, "decoder": {"vocab_size": 112}},
+        ),
     ],
 )
 def test_only_the_number_of_rows_changes(before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.checkpoint.architectures import words
 from tests.checkpoint.models import PLAN, checksums, expected_rows, mean_row, random_alignment
 from vocabx.checkpoint import open_checkpoint, staged_directory, write_checkpoint
 from vocabx.checkpoint.layouts import LAYOUTS
@@ -18,7 +19,10 @@ from vocabx.core.initialization import Initialization
 pytestmark = pytest.mark.torch
 
 RULES = {"input": random_alignment(seed=1), "head": random_alignment(seed=2), "bias": random_alignment(seed=3)}
-FAMILIES = [name for layout in LAYOUTS for name in layout.model_types]
+FAMILIES = words(
+    "llama mistral qwen2 qwen3 phi3 gemma gemma2 gemma3_text phi gpt2 gpt_neox opt bloom bert roberta xlm-roberta "
+    "distilbert"
+)
 ENCODERS = ("bert", "roberta", "xlm-roberta", "distilbert")
 SIZES = {
     "vocab_size": 100,
@@ -214,3 +218,111 @@ def test_padding_is_never_generated_and_special_ids_are_kept(tmp_path: Path) -> 
 def test_an_unknown_type_is_resized_by_shape(tmp_path: Path) -> None:
     base = make("starcoder2", tie_word_embeddings=False)
     assert_resized(base, round_trip(base, tmp_path), tied=False)
+
+
+def made_rows(before: Any, rule: Alignment) -> Any:
+    """The rows that a rule makes of a tensor's old ones."""
+    import torch
+
+    return torch.from_numpy(rule.apply(bits(before)[: PLAN.tokens_before].reshape(PLAN.tokens_before, -1)))
+
+
+def test_a_padded_model_like_qwens_gives_its_spare_rows_to_new_tokens(tmp_path: Path) -> None:
+    """It has more rows than its tokenizer has ids: 100 for 97, as Qwen 2.5 has 151,936 for 151,665."""
+    base = make("qwen2", tie_word_embeddings=True)
+    out = round_trip(base, tmp_path)
+    assert PLAN.rows_before - PLAN.tokens_before == PLAN.reused_padding == 3
+    new = out.get_input_embeddings().weight[PLAN.kept : PLAN.tokens]
+    assert np.array_equal(bits(new), bits(made_rows(base.get_input_embeddings().weight, RULES["input"])))
+    assert out.generation_config.suppress_tokens == list(PLAN.padding)
+
+
+def test_a_padded_model_like_gemmas_scales_new_rows_as_it_scales_old_ones(tmp_path: Path) -> None:
+    """Gemma multiplies embeddings by the root of their length when it runs; rows are stored and mixed without that."""
+    import torch
+
+    base = make("gemma2")
+    out = round_trip(base, tmp_path).eval()
+    stored = out.get_input_embeddings().weight
+    assert np.array_equal(
+        bits(stored[PLAN.kept : PLAN.tokens]), bits(made_rows(base.get_input_embeddings().weight, RULES["input"]))
+    )
+    ids = torch.arange(PLAN.tokens)[None]
+    first = out.model(ids, output_hidden_states=True).hidden_states[0][0]
+    assert torch.allclose(first, stored[: PLAN.tokens] * stored.shape[1] ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes"),
+    [
+        ("phi", {}),
+        ("bert", {}),
+        ("gptj", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "rotary_dim": 8}),
+        ("codegen", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "rotary_dim": 8}),
+    ],
+)
+def test_a_bias_of_the_head_is_made_from_biases_and_counts_in_the_scores(
+    tmp_path: Path, family: str, sizes: dict[str, int]
+) -> None:
+    import torch
+    from transformers import AutoConfig
+
+    if sizes:
+        base = auto_class(family).from_config(AutoConfig.for_model(family, vocab_size=100, **sizes))
+        torch.nn.init.normal_(base.get_output_embeddings().bias)
+    else:
+        base = make(family)
+    base, out = base.eval(), round_trip(base, tmp_path).eval()
+    bias = out.get_output_embeddings().bias.detach().clone()
+    assert torch.allclose(
+        bias[PLAN.kept : PLAN.tokens], made_rows(base.get_output_embeddings().bias, RULES["bias"])[:, 0], atol=1e-6
+    )
+    prompt = torch.tensor([[1, 5, 9]])
+    with torch.no_grad():
+        scores = out(prompt).logits
+        out.get_output_embeddings().bias.zero_()
+        assert torch.allclose(scores - out(prompt).logits, bias.expand_as(scores), atol=1e-5)
+
+
+def test_the_stored_bias_of_a_translator_grows_as_one_row(tmp_path: Path) -> None:
+    import torch
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    sizes = {
+        f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in (("layers", 1), ("ffn_dim", 64))
+    }
+    base = BartForConditionalGeneration(BartConfig(vocab_size=100, d_model=32, max_position_embeddings=64, **sizes))
+    torch.nn.init.normal_(base.final_logits_bias)
+    out = round_trip(base, tmp_path)
+    assert out.final_logits_bias.shape == (1, PLAN.rows_after)
+    assert torch.equal(out.final_logits_bias[0, : PLAN.kept], base.final_logits_bias[0, : PLAN.kept])
+    made = made_rows(base.final_logits_bias[0], RULES["bias"])[:, 0]
+    assert torch.equal(out.final_logits_bias[0, PLAN.kept : PLAN.tokens], made)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "roberta"])
+def test_a_head_of_its_own_is_made_from_head_rows_and_from_no_input_row(tmp_path: Path, family: str) -> None:
+    base = make(family, tie_word_embeddings=False)
+    out = round_trip(base, tmp_path)
+    head = bits(out.get_output_embeddings().weight)[PLAN.kept : PLAN.tokens]
+    assert np.array_equal(head, bits(made_rows(base.get_output_embeddings().weight, RULES["head"])))
+    assert not np.allclose(head, bits(made_rows(base.get_input_embeddings().weight, RULES["head"])))
+
+
+def test_the_stored_copies_of_an_embedding_stay_equal_to_it(tmp_path: Path) -> None:
+    """Older versions of transformers saved T5's embedding under four names."""
+    from safetensors.numpy import load_file, save_file
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    base = T5ForConditionalGeneration(T5Config(vocab_size=100, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4))
+    base.save_pretrained(tmp_path / "base")
+    file = tmp_path / "base" / "model.safetensors"
+    tensors = load_file(file)
+    names = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
+    save_file(tensors | {name: tensors["shared.weight"].copy() for name in names}, file, metadata={"format": "pt"})
+    resize(tmp_path / "base", tmp_path / "out")
+    written = load_file(tmp_path / "out" / "model.safetensors")
+    assert all(written[name].tobytes() == written["shared.weight"].tobytes() for name in names)
+    out = T5ForConditionalGeneration.from_pretrained(tmp_path / "out")
+    assert_grown(base.shared.weight, out.shared.weight, RULES["input"])
+    assert out.lm_head.weight.data_ptr() == out.shared.weight.data_ptr()

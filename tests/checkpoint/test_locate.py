@@ -52,10 +52,45 @@ def test_two_tensors_with_the_embeddings_name_are_refused() -> None:
         locate_vocabulary(config("llama"), shapes)
 
 
+def test_copies_further_tables_and_a_bias_of_one_row_are_named() -> None:
+    shapes = {
+        "model.encoder.embed_tokens.weight": MATRIX,
+        "model.shared.weight": MATRIX,
+        "final_logits_bias": (1, 100),
+        "lm_head.weight": MATRIX,
+    }
+    found = locate_vocabulary(config("bart"), shapes)
+    assert (found.input, found.head) == ("model.shared.weight", "lm_head.weight")
+    assert (found.biases, found.tables) == (("final_logits_bias",), ("model.encoder.embed_tokens.weight",))
+
+
+def test_an_embedding_stored_under_a_copys_name_only_is_the_input() -> None:
+    assert locate_vocabulary(config("bart"), {"decoder.embed_tokens.weight": MATRIX}).input.startswith("decoder.")
+
+
+def test_layers_that_predict_further_tokens_may_store_both_matrices_again() -> None:
+    further = ("model.layers.61.embed_tokens.weight", "model.layers.61.shared_head.head.weight")
+    shapes = dict.fromkeys(("model.embed_tokens.weight", "lm_head.weight", *further), MATRIX)
+    found = locate_vocabulary(config("deepseek_v3"), shapes)
+    assert (found.input, found.head) == ("model.embed_tokens.weight", "lm_head.weight")
+    assert found.tables == further
+
+
+def test_a_vocabulary_of_sounds_is_not_that_of_the_text() -> None:
+    settings = {"model_type": "qwen2_5_omni", "thinker_config": {"text_config": {"vocab_size": 100}}}
+    shapes = {"talker.model.embed_tokens.weight": (80, 32), "thinker.model.embed_tokens.weight": MATRIX}
+    assert locate_vocabulary(settings, shapes).names == ("thinker.model.embed_tokens.weight",)
+
+
+def test_two_vocabularies_of_a_translator_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="two vocabularies"):
+        locate_vocabulary(config("marian", share_encoder_decoder_embeddings=False), {"model.shared.weight": MATRIX})
+
+
 def test_tables_in_every_layer_are_refused() -> None:
     shapes = {"model.embed_tokens.weight": MATRIX, "model.embed_tokens_per_layer.weight": MATRIX}
     with pytest.raises(CheckpointError, match="reserved tokens a new meaning"):
-        locate_vocabulary(config("gemma3n"), shapes)
+        locate_vocabulary(config("novel"), shapes)
 
 
 @pytest.mark.parametrize(

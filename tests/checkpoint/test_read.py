@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.checkpoint.models import HEAD, INPUT, LLAMA, llama_tensors, save_model, save_sharded, save_two_shards
+from tests.checkpoint.models import HEAD, INPUT, LLAMA, ROWS, llama_tensors, save_model, save_sharded, save_two_shards
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.errors import CheckpointError
 
@@ -124,7 +124,7 @@ def test_a_directory_without_weights_is_refused(tmp_path: Path) -> None:
 def test_a_pickle_is_not_opened_but_its_conversion_is_explained(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"not even a pickle")
-    with pytest.raises(CheckpointError, match=r"only as pytorch_model.bin, a pickle.*save_pretrained"):
+    with pytest.raises(CheckpointError, match=r"only as pytorch_model.bin, a pickle.*Give --trust-pickle"):
         open_checkpoint(tmp_path)
 
 
@@ -172,3 +172,28 @@ def test_a_directory_of_something_else_is_told_apart(name: str, hint: str, tmp_p
     (tmp_path / name).write_text("{}")
     with pytest.raises(CheckpointError, match=hint):
         open_checkpoint(tmp_path)
+
+
+def test_an_adapter_alone_is_refused_with_its_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/model"}')
+    with pytest.raises(CheckpointError, match="adapter alone: merge it into someone/model"):
+        open_checkpoint(tmp_path)
+
+
+def test_what_repeats_the_input_or_the_head_is_a_copy_and_what_differs_a_table(tmp_path: Path) -> None:
+    tensors = llama_tensors()
+    copies = {f"model.layers.{layer}.embed_tokens.weight": tensors[INPUT].copy() for layer in (8, 10)}
+    copies["model.layers.8.shared_head.head.weight"] = tensors[HEAD].copy()
+    copies["model.layers.10.embed_tokens.weight"][3] += 1
+    checkpoint = open_checkpoint(save_model(tmp_path, tensors | copies))
+    first, other, head = copies
+    assert checkpoint.copies == {first: INPUT, head: HEAD}
+    assert checkpoint.tables == (other,)
+    assert [checkpoint.original(name) for name in copies] == [INPUT, other, HEAD]
+    assert set(checkpoint.resized) == {INPUT, HEAD, *copies}
+
+
+def test_a_bias_of_one_row_has_the_shape_of_a_bias(tmp_path: Path) -> None:
+    tensors = {"shared.weight": llama_tensors()[INPUT], "final_logits_bias": np.zeros((1, ROWS), np.float32)}
+    checkpoint = open_checkpoint(save_model(tmp_path, tensors, {"model_type": "bart", "vocab_size": ROWS}))
+    assert checkpoint.matrix("final_logits_bias").shape == (ROWS,)

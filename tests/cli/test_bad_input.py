@@ -201,7 +201,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "a file as the model": (lambda place: place.extend(base=place.corpus), r"corpus\.txt is neither a model directory"),
     "a model of the hub without a network": (
         options(base="someone/something"),
-        r"is no directory here, and the hub did",
+        r"someone/something is not complete in the cache .*Download it once",
     ),
     "a directory without a model": (directory_without_a_model, r"is no model directory: it has no config"),
     "no weights": (without("model.safetensors"), r"base holds no weights: neither model\.safetensors nor"),

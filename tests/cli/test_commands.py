@@ -25,6 +25,8 @@ KEPT, SIZE = len(byte_level().tokens), 40
 
 
 FACTORIZATION = {"factorize", "factorize_form", "balanced"}
+HUB = {"revision", "token", "cache_dir", "offline"}
+PUBLISHING = {"languages", "push_to_hub", "private"}
 SETTINGS = {field.name for field in dataclasses.fields(Request)}
 
 
@@ -46,8 +48,9 @@ def test_the_defaults_are_those_of_the_library(path: tuple[str, ...]) -> None:
 
 
 def test_every_setting_of_the_library_is_an_option_and_the_rest_is_where_and_how() -> None:
-    assert parsed("extend").keys() - SETTINGS == {"model", "out", "dry_run", "force", "as_json"} | FACTORIZATION
-    assert parsed("extend").keys() >= SETTINGS - {"factorization"}
+    others = {"model", "out", "dry_run", "force", "as_json"} | FACTORIZATION | HUB | PUBLISHING
+    assert parsed("extend").keys() - SETTINGS == others
+    assert parsed("extend").keys() >= SETTINGS - {"factorization", "hub"}
 
 
 def test_what_is_said_of_rows_reaches_the_library() -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoint.models import checksums
-from tests.cli.conftest import Place
+from tests.cli.conftest import Place, Run
 from vocabx.checkpoint import open_checkpoint
 from vocabx.core.errors import CheckpointError
 
 ROOT = Path(__file__).parents[2]
+ROOM = ".out.incomplete"
 
 PAUSING = """
 import importlib, signal, sys, time
@@ -74,8 +75,7 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-@pytest.mark.parametrize("stage", ["tokenizer", "checkpoint"])
-@pytest.mark.parametrize(
+SIGNALS = pytest.mark.parametrize(
     ("number", "status", "sentence"),
     [
         (signal.SIGINT, 130, "Interrupted. Nothing was changed."),
@@ -83,28 +83,68 @@ def names(directory: Path) -> list[str]:
     ],
     ids=["SIGINT", "SIGTERM"],
 )
-def test_an_interrupted_extension_leaves_nothing(
-    number: signal.Signals, status: int, sentence: str, stage: str, place: Place
+
+
+@SIGNALS
+def test_an_extension_that_is_interrupted_before_it_writes_leaves_nothing(
+    number: signal.Signals, status: int, sentence: str, place: Place
 ) -> None:
     before, there = checksums(place.root), names(place.root)
-    code, error = stop(place, stage, number)
+    code, error = stop(place, "tokenizer", number)
     assert (code, error.strip().splitlines()[-1]) == (status, sentence)
     assert "Traceback" not in error
-    assert stage in error.splitlines()
+    assert "tokenizer" in error.splitlines()
     assert (checksums(place.root), names(place.root)) == (before, there)
 
 
-def test_a_killed_extension_leaves_one_hidden_directory_that_does_not_load(place: Place) -> None:
+@SIGNALS
+def test_an_extension_that_is_interrupted_while_it_writes_is_gone_on_with_by_the_same_command(
+    number: signal.Signals, status: int, sentence: str, place: Place, run: Run
+) -> None:
+    before, there = checksums(place.root), names(place.root)
+    code, error = stop(place, "checkpoint", number)
+    kept = f"Finished weight files (1, of 0 MB) are kept in {place.root / ROOM}"
+    how = "run the same command again to go on, or remove that directory."
+    assert (code, error.strip().splitlines()[-1]) == (status, f"{sentence} {kept}: {how}")
+    assert "Traceback" not in error
+    assert names(place.root) == sorted([*there, ROOM])
+    ran = run(*place.extend())
+    assert ran.status == 0
+    assert "going on; weight files that an earlier run finished: 1" in ran.err.splitlines()
+    assert run(*place.extend(out=place.root / "undisturbed")).status == 0
+    assert checksums(place.out) == checksums(place.root / "undisturbed")
+    assert names(place.root) == sorted([*there, "out", "undisturbed"])
+    assert {name: checksums(place.root)[name] for name in before} == before
+
+
+def test_a_killed_extension_leaves_one_hidden_directory_that_does_not_load(place: Place, run: Run) -> None:
     before, there = checksums(place.root), names(place.root)
     code, _ = stop(place, "checkpoint", signal.SIGKILL)
     assert code == -signal.SIGKILL
-    (left,) = set(names(place.root)) - set(there)
-    assert re.fullmatch(r"\.out\.\w+\.incomplete", left)
-    assert (place.root / left / "model.safetensors").is_file()
+    assert set(names(place.root)) - set(there) == {ROOM}
+    assert (place.root / ROOM / "output" / "model.safetensors").is_file()
     with pytest.raises(CheckpointError, match=r"is no model directory: it has no config\.json"):
-        open_checkpoint(place.root / left)
+        open_checkpoint(place.root / ROOM / "output")
     after = checksums(place.root)
     assert {name: after[name] for name in before} == before
+    assert run(*place.extend(size=39)).status == 0
+    assert run(*place.extend(size=39, out=place.root / "undisturbed")).status == 0
+    assert checksums(place.out) == checksums(place.root / "undisturbed")
+    assert names(place.root) == sorted([*there, "out", "undisturbed"])
+
+
+def test_of_two_extensions_into_one_place_the_second_is_refused(place: Place, run: Run) -> None:
+    process = start(PAUSING, STAGES["tokenizer"], *place.extend())
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "paused\n"
+        ran = run(*place.extend())
+    finally:
+        process.kill()
+        process.communicate()
+    assert ran.status == 1
+    last = ran.err.strip().splitlines()[-1]
+    assert re.fullmatch(r"Error: Another run is writing .*/out just now\. Wait until it ends, or choose .*", last)
 
 
 @pytest.mark.parametrize(

@@ -338,9 +338,11 @@ def test_settings_and_chat_templates_are_carried_and_stale_files_are_not(tmp_pat
         "tokenizer.json",
         "tokenizer_config.json",
         FILE_NAME,
+        "README.md",
         "vocabx-rows.npz",
     }
     assert checksums(out).keys() == written | carried.keys()
+    assert "about the base" not in (out / "README.md").read_text()
     settings = json.loads((out / "tokenizer_config.json").read_text())
     assert (settings["model_max_length"], settings["tokenizer_class"]) == (64, "PreTrainedTokenizerFast")
     assert "auto_map" not in settings

@@ -15,7 +15,7 @@ from vocabx.core.arrays import Floats
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import CheckpointError, CorpusError, InputError, UnknownNameError
 from vocabx.core.transfer import Materials, Parallel
-from vocabx.row_request import RowRequest, RowSettings
+from vocabx.row_request import RowRequest, WrittenSettings
 
 
 def write(folder: Path, *names: str) -> list[Path]:
@@ -34,7 +34,7 @@ def encode(texts: Sequence[str]) -> Floats:
 
 
 def test_the_keywords_of_the_functions_are_the_settings() -> None:
-    assert get_type_hints(RowSettings).keys() == {field.name for field in dataclasses.fields(RowRequest)}
+    assert get_type_hints(WrittenSettings).keys() == {field.name for field in dataclasses.fields(RowRequest)}
 
 
 def test_nothing_given_is_nothing_to_draw_on() -> None:

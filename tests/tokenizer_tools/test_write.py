@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tokenizer_tools.extend.test_search import extended
-from tests.tokenizer_tools.toys import english, korean, llama3_like
+from tests.tokenizer_tools.toys import english, gemma_like, korean, llama3_like, metaspace
 from vocabx.core.errors import TokenizerError
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.tokenizer_tools.write import check_reopened, write_tokenizer
@@ -52,6 +52,16 @@ def test_settings_and_chat_template_are_carried_over(base: Path, out: Path) -> N
         "model_max_length": 77,
     }
     assert (out / "chat_template.jinja").read_text(encoding="utf-8") == "{{ messages }}"
+
+
+@pytest.mark.parametrize(("segmenter", "said"), [(gemma_like(), False), (metaspace(), None), (llama3_like(), None)])
+def test_a_text_that_begins_without_a_space_is_said_to(
+    segmenter: FastSegmenter, said: bool | None, base: Path, out: Path
+) -> None:
+    write_tokenizer(segmenter, base, out)
+    settings = json.loads((out / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert settings.get("add_prefix_space") is said
+    check_reopened(out, segmenter, PROBES)
 
 
 def test_another_vocabulary_or_role_is_noticed(base: Path, out: Path) -> None:

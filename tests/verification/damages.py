@@ -175,3 +175,8 @@ def index_total_size(directory: Path) -> None:
 def unlisted_tensor(directory: Path) -> None:
     """Let the index forget one tensor."""
     edit_json(directory / "model.safetensors.index.json", lambda data: data["weight_map"].pop("model.norm.weight"))
+
+
+def stale_merges(directory: Path) -> None:
+    """Leave a list of merges behind that knows nothing of the new tokens."""
+    (directory / "merges.txt").write_text("#version: 0.2\nt h\n", encoding="utf-8")

@@ -33,6 +33,7 @@ from tests.verification.damages import (
     rebuilt_by_its_class,
     remove,
     setting,
+    stale_merges,
     swap_ids,
     unlisted_tensor,
     untie,
@@ -60,7 +61,7 @@ FILE_ENCODES, SHAPES, RECORD, OPENS = (check.name for check in CHECKS[:4])
 WITNESSES, INCOMPLETE, OLD_IDS, SOURCE_TEXT = (check.name for check in CHECKS[4:8])
 COVERAGE, ROUND_TRIPS, CHAT, OLD_ROWS, ALL_ELSE = (check.name for check in CHECKS[8:13])
 FINITE, DISTINCT, NORMS, HEAD_ROWS, APPLIED, CONVEX = (check.name for check in CHECKS[13:19])
-PROBES, GREEDY, COMPUTES, PADDING = (check.name for check in CHECKS[19:])
+PROBES, GREEDY, COMPUTES, PADDING, SPECIAL_IDS, READERS = (check.name for check in CHECKS[19:])
 
 NEEDS_TORCH = {OPENS, GREEDY, COMPUTES}
 
@@ -123,7 +124,7 @@ UNTIED = [
     ),
     case("swapped ids", swap_ids("$", "%"), OLD_IDS),
     case("added token", added_token("rstrip", True), OLD_IDS),
-    case("role", setting("tokenizer_config.json", "pad_token", "<|spare|>"), OLD_IDS, RECORD),
+    case("role", setting("tokenizer_config.json", "pad_token", "<|spare|>"), OLD_IDS, RECORD, SPECIAL_IDS),
     case("merge lost", drop_merge("Ġt", "he"), SOURCE_TEXT),
     case("merge of the template", drop_merge("e", "very"), SOURCE_TEXT, CHAT),
     case("character lost", normalizer("€", "e"), COVERAGE),
@@ -149,6 +150,8 @@ UNTIED = [
     case("padding may be chosen", in_json("generation_config.json", lambda d: d["suppress_tokens"].pop()), PADDING),
     case("no suppression", remove("generation_config.json"), PADDING),
     case("padding is not the mean", flip_low_bit(INPUT, last_padding), PADDING),
+    case("end of generation", setting("generation_config.json", "eos_token_id", 3), SPECIAL_IDS),
+    case("stale merges", stale_merges, READERS),
 ]
 
 

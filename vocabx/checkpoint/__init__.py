@@ -2,6 +2,6 @@
 
 from vocabx.checkpoint.atomic import staged_directory
 from vocabx.checkpoint.read import Checkpoint, open_checkpoint
-from vocabx.checkpoint.write import bytes_to_write, write_checkpoint
+from vocabx.checkpoint.write import bytes_to_write, check_storage, write_checkpoint
 
-__all__ = ["Checkpoint", "bytes_to_write", "open_checkpoint", "staged_directory", "write_checkpoint"]
+__all__ = ["Checkpoint", "bytes_to_write", "check_storage", "open_checkpoint", "staged_directory", "write_checkpoint"]

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
-import shutil
-import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
+from vocabx.checkpoint.interruptions import is_interruption, sigterm_as_exit
+from vocabx.checkpoint.journal import Journal
+from vocabx.checkpoint.output_errors import output_errors
+from vocabx.checkpoint.renames import exchange, rename_to_new
+from vocabx.checkpoint.room import Room, open_room, remove, room_path
 from vocabx.core.errors import OutputError
+from vocabx.core.say import Say, say_nothing
 
-__all__ = ["staged_directory", "synchronize"]
+__all__ = ["Staging", "open_staging", "staged_directory", "synchronize"]
 
-ADVICE = {
-    errno.ENOSPC: "The disk is full: free some space or choose another disk.",
-    errno.EDQUOT: "Your disk quota is used up: free some space or choose another disk.",
-    errno.EFBIG: "A file would be larger than the system allows: raise the limit (ulimit -f) or choose another disk.",
-    errno.ENOENT: "The place cannot hold a directory: choose another one.",
-    errno.EACCES: "You may not write there: choose another place or change its permissions.",
-    errno.EPERM: "You may not write there: choose another place or change its permissions.",
-    errno.EROFS: "The disk is mounted read-only: choose another place.",
-    errno.ENOTDIR: "A part of the path is a file: choose another place.",
-    errno.ENAMETOOLONG: "The name is too long: choose a shorter one.",
-    errno.EIO: "The disk reports an error: choose another one.",
-}
-LONGEST_STEM = 100
 FILES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A directory that becomes the target, and the journal of its finished files."""
+
+    directory: Path
+    journal: Journal
 
 
 @contextmanager
@@ -41,28 +36,53 @@ def staged_directory(target: Path, force: bool = False, protect: Sequence[Path] 
 
     An existing target is an error before any work, unless `force` replaces it at the very end. `protect` names
     directories, such as the base model's, that the target must not be, be inside of, or contain. SIGTERM ends the
-    block like an interrupt from the keyboard.
+    block like an interrupt from the keyboard. Another run with the same target is an error.
+    """
+    with open_staging(target, force, protect) as staging:
+        yield staging.directory
+
+
+@contextmanager
+def open_staging(
+    target: Path,
+    force: bool = False,
+    protect: Sequence[Path] = (),
+    *,
+    check_replaced: Callable[[], None] = lambda: None,
+    say: Say = say_nothing,
+) -> Iterator[Staging]:
+    """Do the same with a journal: a block that is stopped leaves the files that it finished to the next one.
+
+    `check_replaced` objects to a target that must not be replaced; `say` hears what an earlier run has left.
     """
     target = Path(os.path.abspath(target))
-    _check_target(target, force, protect)
-    stage, previous = _sibling(target, "incomplete"), _sibling(target, "previous")
+    _check_overlap(target, protect)
+    if not os.path.lexists(room_path(target)):
+        _check_absent(target, force)
     absent = [folder for folder in target.parents if not folder.exists()]
-    with _sigterm_as_exit(), _output_errors(target):
+    with sigterm_as_exit(), output_errors(target):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            stage.mkdir()
-            yield stage
-            synchronize(stage)
-            _check_absent(target, force)  # it may have appeared while the work was done
-            if os.path.lexists(target):
-                target.rename(previous)
-            stage.rename(target)
-            synchronize(target.parent, recursive=False)
+            with open_room(target) as room:
+                if _restore(room, target):
+                    say(f"{target} is back: a run that was killed had moved it away")
+                remove(room.previous)
+                journal = Journal(room, say)
+                try:
+                    _check_absent(target, force)
+                    check_replaced()
+                    room.output.mkdir()
+                    yield Staging(room.output, journal)
+                    synchronize(room.output)
+                    _check_absent(target, force)  # it may have appeared while the work was done
+                    check_replaced()
+                    journal.retire()
+                    _publish(room, target)
+                except BaseException as error:
+                    _restore(room, target)
+                    _leave(room, journal, error)
+                    raise
         finally:
-            if os.path.lexists(previous) and not os.path.lexists(target):
-                previous.rename(target)
-            _remove(previous)
-            _remove(stage)
             if not os.path.lexists(target):
                 _remove_empty(absent)
 
@@ -80,28 +100,54 @@ def synchronize(path: Path, *, recursive: bool = True) -> None:
         os.close(handle)
 
 
-def _check_target(target: Path, force: bool, protect: Sequence[Path]) -> None:
+def _publish(room: Room, target: Path) -> None:
+    """Give the output its name; what had it before is left in the room."""
+    if not os.path.lexists(target):
+        try:
+            rename_to_new(room.output, target)
+        except FileExistsError:
+            raise _exists(target) from None
+    elif not exchange(room.output, target):
+        target.rename(room.previous)  # a run that is killed here is mended by the next one
+        room.output.rename(target)
+    synchronize(target.parent, recursive=False)
+
+
+def _restore(room: Room, target: Path) -> bool:
+    """Put back what a replacement that was cut off has moved away."""
+    if not os.path.lexists(room.previous) or os.path.lexists(target):
+        return False
+    room.previous.rename(target)
+    return True
+
+
+def _leave(room: Room, journal: Journal, error: BaseException) -> None:
+    """Keep the room of a block that failed for the next run, where that has a use for it."""
+    # What an earlier run has finished is not this one's to remove before it knows that its job is another.
+    if room.is_found and (is_interruption(error) or not journal.has_begun):
+        journal.gather()
+        room.kept = journal.count > 0
+    if room.kept and is_interruption(error):
+        error.add_note(
+            f"Finished weight files ({journal.count}, of {journal.size / 1e6:,.0f} MB) are kept in {room.path}: run "
+            "the same command again to go on, or remove that directory."
+        )
+
+
+def _check_overlap(target: Path, protect: Sequence[Path]) -> None:
     real = target.resolve()
     for directory in (path.resolve() for path in protect):
         if real == directory or directory in real.parents or real in directory.parents:
             raise OutputError(f"{target} overlaps {directory}, which is read. Choose another place for the output.")
-    _check_absent(target, force)
 
 
 def _check_absent(target: Path, force: bool) -> None:
     if os.path.lexists(target) and not force:
-        raise OutputError(f"{target} exists already. Choose another place, or replace it with --force (force=True).")
+        raise _exists(target)
 
 
-def _sibling(target: Path, ending: str) -> Path:
-    return target.parent / f".{target.name[:LONGEST_STEM]}.{secrets.token_hex(4)}.{ending}"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _exists(target: Path) -> OutputError:
+    return OutputError(f"{target} exists already. Choose another place, or replace it with --force (force=True).")
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
@@ -111,31 +157,3 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
-
-
-@contextmanager
-def _output_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        named = Path(os.path.abspath(error.filename)) if isinstance(error.filename, str) else target
-        if error.errno not in ADVICE or target.parent not in named.parents:
-            raise
-        raise OutputError(f"{target} cannot be written. {ADVICE[error.errno]}") from error
-
-
-@contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    # Python lets only the main thread handle signals; and a handler that somebody else set is theirs.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -34,7 +34,11 @@ class Background:
         self._progress(count)
 
     def _exhaust(self, steps: Iterator[int]) -> int:
-        return sum(takewhile(lambda _: not self._stop.is_set(), steps))
+        try:
+            return sum(takewhile(lambda _: not self._stop.is_set(), steps))
+        except BaseException:
+            self._stop.set()  # later tasks may build on this one
+            raise
 
     def __enter__(self) -> Self:
         return self

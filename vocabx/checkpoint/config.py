@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vocabx.checkpoint.layouts import find_layout, find_wrapper, text_path
 from vocabx.checkpoint.token_ids import MovedIds, sections
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import NEW, Plan
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 GENERATION_CONFIG = "generation_config.json"
+SIZE = "vocab_size"
 COUNTING_FROM_PADDING = frozenset(
     {
         "camembert", "data2vec-text", "esm", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "roberta",
@@ -61,7 +63,7 @@ def spell_like(data: Mapping[str, Any], original: Path | None) -> str:
 
 def vocabulary_size(config: Mapping[str, Any]) -> int | None:
     """Return the configured number of rows, of the text part where there is one; None where it is left to the class."""
-    sizes = [section["vocab_size"] for section in sections(config) if section.get("vocab_size") is not None]
+    sizes = [section[SIZE] for section in sections(config) if section.get(SIZE) is not None]
     if sizes and (type(sizes[0]) is not int or sizes[0] < 1):
         raise CheckpointError(f"config.json: vocab_size must be a positive number, not {sizes[0]!r}.")
     return sizes[0] if sizes else None
@@ -76,12 +78,24 @@ def configured_tie(config: Mapping[str, Any]) -> bool | None:
 def resized_config(config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     """Return the configuration with the new number of rows, ids where the plan takes them, and all else as it was."""
     resized = copy.deepcopy(MovedIds(plan).move(config))
-    text = resized.get("text_config")
-    if resized.get("vocab_size") == plan.rows_before or not isinstance(text, dict):
-        resized["vocab_size"] = plan.rows_after
-    if isinstance(text, dict):
-        text["vocab_size"] = plan.rows_after
+    text, *around = _parts(resized)
+    text[SIZE] = plan.rows_after
+    layout = find_layout(config)
+    for part in (text, *around):
+        for name in (SIZE, *(layout.sizes if layout else ())):
+            if part.get(name) == plan.rows_before:
+                part[name] = plan.rows_after
     return resized
+
+
+def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings that may hold the number of rows, those of the text part first."""
+    parts = [config]
+    for name in text_path(config):
+        parts.insert(0, parts[0][name])
+    wrapper = find_wrapper(config)
+    others = (config.get(name) for name in (wrapper.others if wrapper else ()))
+    return [*parts, *(part for part in others if isinstance(part, dict))]
 
 
 def resized_generation_config(
@@ -107,6 +121,12 @@ def resized_generation_config(
 def lost_settings(config: Mapping[str, Any], generation: Mapping[str, Any] | None, plan: Plan) -> tuple[str, ...]:
     """Say which ids of both files the plan drops; raise `CheckpointError` where the model cannot do without one."""
     _check_positions(config, plan)
+    wrapper = find_wrapper(config)
+    if wrapper and wrapper.within and not plan.keeps_ids:
+        raise CheckpointError(
+            f"A {config['model_type']} model names ids of its text in the settings of its voice, which are not moved. "
+            "Extend it, which keeps all ids."
+        )
     moved = MovedIds(plan)
     moved.move(config)
     moved.move(generation or {})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from vocabx.core.errors import CheckpointError
 
-__all__ = ["Progress", "copy_bytes", "copy_in_steps", "write_bytes"]
+__all__ = ["Progress", "copy_bytes", "copy_in_steps", "write_bytes", "write_bytes_at"]
 
 Progress = Callable[[int], None]
 """Told how many bytes were written since the last call."""
@@ -79,3 +79,11 @@ def write_bytes(sink: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(sink, rest) :]
+
+
+def write_bytes_at(sink: int, data: bytes | memoryview, offset: int) -> None:
+    """Write all bytes (items of one byte) to a place in an open file, whatever other threads write elsewhere."""
+    rest = memoryview(data)
+    while rest:
+        count = os.pwrite(sink, rest, offset)
+        rest, offset = rest[count:], offset + count

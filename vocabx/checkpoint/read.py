@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import numpy as np
 from vocabx.checkpoint.config import GENERATION_CONFIG, configured_tie, read_json
 from vocabx.checkpoint.layouts import find_layout
 from vocabx.checkpoint.locate import VocabularyTensors, locate_vocabulary
+from vocabx.checkpoint.quantized import check_configuration, check_vocabulary_tensors
 from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry, map_tensor, read_header
 from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix
 from vocabx.core.errors import CheckpointError
 
-__all__ = ["CONFIG", "GENERATION_CONFIG", "INDEX", "Checkpoint", "StoredTensor", "open_checkpoint"]
+__all__ = ["ADAPTER", "CONFIG", "GENERATION_CONFIG", "INDEX", "Checkpoint", "StoredTensor", "open_checkpoint"]
 
 CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 HEADED = ("ForCausalLM", "LMHeadModel", "ForMaskedLM", "ForPreTraining", "ForConditionalGeneration")
@@ -56,9 +59,13 @@ class Checkpoint:
     head : str or None
         Name of the output head where one is stored, be it tied or not.
     biases : tuple of str
-        Names of the output biases.
+        Names of the output biases. One that is stored as a single row is in `tensors` with the shape of a bias.
     tied : bool
         Whether the head is the input embedding. A head that is stored with the same bytes is tied as well.
+    copies : mapping of str to str
+        Names of further tensors that repeat the input or the head to the bit, and which of the two.
+    tables : tuple of str
+        Names of further matrices with one row per token, and rows of their own.
     """
 
     directory: Path
@@ -70,12 +77,19 @@ class Checkpoint:
     head: str | None
     biases: tuple[str, ...]
     tied: bool
+    copies: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
     def matrix(self, name: str) -> Matrix:
         """Map a tensor from its file, read-only and in its stored type."""
         if name not in self.tensors:
             raise CheckpointError(f"{self.directory} holds no tensor {name}.")
         return self.tensors[name].map()
+
+    def original(self, name: str) -> str:
+        """Name the tensor that this one repeats: the input for a tied head; itself where it has its own rows."""
+        original = self.copies.get(name, name)
+        return self.input if self.tied and original == self.head else original
 
     @property
     def rows(self) -> int:
@@ -95,7 +109,7 @@ class Checkpoint:
     @property
     def resized(self) -> tuple[str, ...]:
         """Names of the tensors that have one row per token."""
-        return VocabularyTensors(self.input, self.head, self.biases).names
+        return VocabularyTensors(self.input, self.head, self.biases, (*self.copies, *self.tables)).names
 
 
 def open_checkpoint(directory: Path) -> Checkpoint:
@@ -110,11 +124,16 @@ def open_checkpoint(directory: Path) -> Checkpoint:
     tensors = _tensors(files)
     if index:
         _check_index(directory, index, files)
+    check_vocabulary_tensors(directory, config, tensors)
     found = locate_vocabulary(config, {name: tensor.entry.shape for name, tensor in tensors.items()})
     for name in found.names:
         tensors[name].map()  # refuses types that rows cannot be made in
-    tied = _is_tied(config, found, tensors)
-    return Checkpoint(directory, config, files, tensors, index, found.input, found.head, found.biases, tied)
+    tensors |= {name: _as_bias(tensors[name]) for name in found.biases}
+    tied, copies = _is_tied(config, found, tensors), _copies(found, tensors)
+    tables = tuple(name for name in found.tables if name not in copies)
+    return Checkpoint(
+        directory, config, files, tensors, index, found.input, found.head, found.biases, tied, copies, tables
+    )
 
 
 def _read_config(directory: Path) -> dict[str, Any]:
@@ -123,16 +142,14 @@ def _read_config(directory: Path) -> dict[str, Any]:
     if not (directory / CONFIG).is_file():
         raise CheckpointError(f"{directory} is no model directory: it has no {CONFIG}.{_hint(directory)}")
     config = read_json(directory / CONFIG)
-    text = config.get("text_config")
-    if config.get("quantization_config") or (isinstance(text, dict) and text.get("quantization_config")):
-        raise CheckpointError(
-            f"The model in {directory} is quantised (its {CONFIG} has a quantization_config). "
-            "Start from the unquantised checkpoint and quantise the result."
-        )
+    check_configuration(directory, config)
     return config
 
 
 def _hint(directory: Path) -> str:
+    if (directory / ADAPTER).is_file():
+        base = read_json(directory / ADAPTER).get("base_model_name_or_path") or "its base model"
+        return f" It holds an adapter alone: merge it into {base}, or give that model and train the adapter anew."
     if any(directory.glob("*.gguf")):
         return " It holds GGUF files; start from the safetensors that they were made of."
     if (directory / "tokenizer.json").is_file():
@@ -149,10 +166,10 @@ def _weight_file(directory: Path, name: str) -> Path:
     pickles = sorted(file.name for file in directory.glob("pytorch_model*.bin"))
     if pickles:
         raise CheckpointError(
-            f"{directory} holds its weights only as {pickles[0]}, a pickle, which is not opened. Convert it once with "
-            "transformers: AutoModelForCausalLM.from_pretrained(DIRECTORY).save_pretrained(NEW_DIRECTORY)."
+            f"{directory} holds its weights only as {pickles[0]}, a pickle, which is not opened. Give "
+            "--trust-pickle (trust_pickle=True) to have its tensors read, and nothing else of it; it needs torch."
         )
-    raise CheckpointError(f"{directory} holds no weights: neither {SINGLE} nor {INDEX} is there.")
+    raise CheckpointError(f"{directory} holds no weights: neither {SINGLE} nor {INDEX} is there.{_hint(directory)}")
 
 
 def _read_index(directory: Path) -> dict[str, Any]:
@@ -190,12 +207,23 @@ def _is_tied(config: Mapping[str, Any], found: VocabularyTensors, tensors: Mappi
         # transformers does not tie a head that is stored with other values, whatever the configuration says.
         return tied is not False and _same_bytes(tensors[found.input], tensors[found.head])
     architectures = config.get("architectures") or []
-    if tied is False and any(str(name).endswith(HEADED) for name in architectures):
+    is_headless = layout is not None and not layout.heads
+    if tied is False and not is_headless and any(str(name).endswith(HEADED) for name in architectures):
         raise CheckpointError(
             f"{', '.join(map(str, architectures))} has an output head of its own (tie_word_embeddings is false), but "
             f"of the two the checkpoint stores only {found.input}. Download it again, or mend config.json."
         )
     return tied is not False
+
+
+def _as_bias(stored: StoredTensor) -> StoredTensor:
+    return replace(stored, entry=replace(stored.entry, shape=(math.prod(stored.entry.shape),)))
+
+
+def _copies(found: VocabularyTensors, tensors: Mapping[str, StoredTensor]) -> dict[str, str]:
+    originals = [name for name in (found.input, found.head) if name is not None]
+    pairs = ((name, original) for name in found.tables for original in reversed(originals))
+    return {name: original for name, original in pairs if _same_bytes(tensors[name], tensors[original])}
 
 
 def _same_bytes(one: StoredTensor, other: StoredTensor) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vocabx.checkpoint.casting import cast
 from vocabx.checkpoint.read import Checkpoint, StoredTensor
 from vocabx.checkpoint.recoding import RowMap
-from vocabx.checkpoint.safetensors_file import TensorEntry
+from vocabx.checkpoint.safetensors_file import ROW_TYPES, TensorEntry
 from vocabx.core.arrays import ROWS_PER_BLOCK, Floats, Ints, Matrix
 from vocabx.core.errors import CheckpointError, InputError
 from vocabx.core.initialization import Initialization, RowRule
@@ -29,7 +30,9 @@ class Resize:
     """What becomes of one tensor: rows of `source` that are kept, rows made from them by `rule`, and padding.
 
     `source` is the tensor itself, or the input embedding for a head that duplicates it. With `row_map`, all of these
-    rows are written as the map gives them, and none is copied.
+    rows are written as the map gives them, and none is copied. With `dtype`, they are written in that type of
+    safetensors files: kept rows are cast, and new ones, which are made in float32, are rounded to it and to no other.
+    With `is_one_row`, a bias is written as a single row, whose bytes are those of a column.
     """
 
     name: str
@@ -38,11 +41,23 @@ class Resize:
     rule: RowRule
     padding: RowRule | None
     row_map: RowMap | None = None
+    dtype: str | None = None
+    is_one_row: bool = False
+
+    @property
+    def stored_type(self) -> str:
+        """The type that it is written in."""
+        return self.dtype or self.source.entry.dtype
+
+    @property
+    def is_cast(self) -> bool:
+        """Whether that is another one than it was read in."""
+        return self.stored_type != self.source.entry.dtype
 
     @property
     def row_size(self) -> int:
         """Number of bytes of a resized row."""
-        return self.entry_at(0).row_size
+        return self.entry_at(0).size // self.plan.rows_after
 
     @property
     def size(self) -> int:
@@ -51,18 +66,20 @@ class Resize:
 
     @property
     def long_runs(self) -> list[Run]:
-        """Stretches of kept rows to be copied from file to file."""
+        """Stretches of kept rows to be copied, or cast, from file to file."""
         return [] if self.row_map else [run for run in self.plan.runs if run.size >= LONG_RUN]
 
     def entry_at(self, begin: int) -> TensorEntry:
         """Return the header entry of the resized tensor, its bytes starting at `begin`."""
         source = self.source.entry
         width = (self.row_map.columns,) if self.row_map else source.shape[1:]
-        resized = replace(source, name=self.name, shape=(self.plan.rows_after, *width), begin=begin)
-        return replace(resized, end=begin + self.plan.rows_after * resized.row_size)
+        shape = (self.plan.rows_after, *width)
+        resized = replace(source, name=self.name, dtype=self.stored_type, shape=shape, begin=begin)
+        resized = replace(resized, end=begin + self.plan.rows_after * resized.row_size)
+        return replace(resized, shape=(1, *shape)) if self.is_one_row else resized
 
     def other_rows(self) -> Iterator[tuple[int, Matrix]]:
-        """Yield what lies between the long runs, as (first row, block of shape (B, D) and the stored type).
+        """Yield what lies between the long runs, as (first row, block of shape (B, D) and the type to write).
 
         A bias has D = 1. Made rows are made in order, and scattered kept rows are gathered beside them.
         """
@@ -78,10 +95,12 @@ class Resize:
 
     def _block(self, source: Matrix, origins: Ints, made: _Rows) -> Matrix:
         width = self.row_map.columns if self.row_map else source.shape[1]
-        block = np.empty((len(origins), width), source.dtype)
+        block = np.empty((len(origins), width), ROW_TYPES[self.stored_type])
         is_new = origins == NEW
         if self.row_map:
             block[~is_new] = self._mapped(source[origins[~is_new]], self.row_map)
+        elif self.is_cast:
+            block[~is_new] = cast(self.name, source[origins[~is_new]], self.stored_type)
         else:
             # As bytes, so that no type, not even one with several zeros or NaNs, changes a bit.
             block.view(np.uint8)[~is_new] = source.view(np.uint8)[origins[~is_new]]
@@ -97,11 +116,11 @@ class Resize:
         mapped = row_map(np.asarray(rows, np.float32))
         mapped[~np.isfinite(rows.astype(np.float32)).all(axis=1)] = np.nan
         with np.errstate(over="ignore"):
-            stored = mapped.astype(rows.dtype)
+            stored = mapped.astype(ROW_TYPES[self.stored_type])
         if np.isinf(stored).any():
             raise CheckpointError(
-                f"A row of {self.name} is not finite when factorised and stored as {self.source.entry.dtype}. Use a "
-                "base in a wider type."
+                f"A row of {self.name} is not finite when factorised and stored as {self.stored_type}. Choose a wider "
+                "type with --dtype (dtype=)."
             )
         return stored
 
@@ -126,11 +145,12 @@ class Resize:
         if block.shape[1:] != source.shape[1:]:
             raise InputError(f"{self.name}: expected new rows of shape (B, {source.shape[1]}), got {block.shape}.")
         with np.errstate(over="ignore"):
-            stored = np.ascontiguousarray(self.row_map(block) if self.row_map else block, dtype=source.dtype)
+            made = self.row_map(block) if self.row_map else block
+            stored = np.ascontiguousarray(made, dtype=ROW_TYPES[self.stored_type])
         if not np.isfinite(stored).all():
             raise CheckpointError(
-                f"A new row of {self.name} is not finite when stored as {self.source.entry.dtype} (the largest value "
-                f"is {np.abs(block).max():g}). Use another method, or a base in a wider type."
+                f"A new row of {self.name} is not finite when stored as {self.stored_type} (the largest value "
+                f"is {np.abs(block).max():g}). Use another method, or a wider type with --dtype (dtype=)."
             )
         return stored
 
@@ -187,13 +207,29 @@ def plan_resizes(
     padding: RowRule | None,
     maps: Mapping[str, RowMap],
 ) -> Mapping[str, Resize]:
-    """Return what becomes of every tensor that has one row per token, by name."""
-    rules = {checkpoint.input: initialization.input, **dict.fromkeys(checkpoint.biases, initialization.bias)}
-    sources = {name: name for name in checkpoint.resized}
-    if checkpoint.head is not None:
-        rules[checkpoint.head] = initialization.input if checkpoint.tied else initialization.head
-        sources[checkpoint.head] = checkpoint.input if checkpoint.tied else checkpoint.head
+    """Return what becomes of every tensor that has one row per token, by name.
+
+    A copy, a tied head among them, is made as what it repeats. A further table is made of its own rows as the input is.
+    """
+    rules = {name: initialization.input for name in (checkpoint.input, *checkpoint.tables)}
+    rules |= dict.fromkeys(checkpoint.biases, initialization.bias)
+    if checkpoint.head is not None and not checkpoint.tied:
+        rules[checkpoint.head] = initialization.head
+    sources = {name: checkpoint.original(name) for name in checkpoint.resized}
     return {
-        name: Resize(name, checkpoint.tensors[source], plan, rules[name], padding, maps.get(name))
+        name: Resize(
+            name,
+            checkpoint.tensors[source],
+            plan,
+            rules[source],
+            padding,
+            maps.get(source),
+            is_one_row=_is_one_row(checkpoint, name),
+        )
         for name, source in sources.items()
     }
+
+
+def _is_one_row(checkpoint: Checkpoint, name: str) -> bool:
+    stored = next(file.entries[name] for file in checkpoint.files.values() if name in file.entries)
+    return len(stored.shape) > len(checkpoint.tensors[name].entry.shape)

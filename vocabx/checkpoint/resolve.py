@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from vocabx.checkpoint.download import download
+from vocabx.checkpoint.hub_options import HubOptions, split_hub_id
+from vocabx.checkpoint.pickled import is_pickled, unpickled
 from vocabx.core.errors import CheckpointError
 
 __all__ = ["resolve_model"]
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "NOTICE*")
+
+def resolve_model(
+    model: str | Path,
+    *,
+    weights: bool = True,
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    trust_pickle: bool = False,
+) -> Path:
+    """Return a local directory as it is, or download a hub id.
+
+    Parameters
+    ----------
+    model : str or Path
+        A directory, or ``organisation/name`` with or without ``@revision``. A `Path` is never looked up.
+    weights : bool
+        Whether weights are needed, or settings and tokenizer alone.
+    hub : HubOptions
+        Revision, token, cache, and whether the hub may be asked.
+    trust_pickle : bool
+        Open weights that there are only as PyTorch files: what is returned is then a copy in safetensors that lasts
+        as long as the process.
+
+    Raises
+    ------
+    CheckpointError
+        When there is no such model, or the hub does not give it.
+    MissingExtraError
+        When PyTorch files are to be opened without torch.
+    """
+    directory = _find(model, weights, hub, trust_pickle)
+    return unpickled(directory) if weights and trust_pickle and is_pickled(directory) else directory
 
 
-def resolve_model(model: str | Path, *, weights: bool = True) -> Path:
-    """Return a local directory as it is, or download a hub id (only safetensors, settings and tokenizer)."""
+def _find(model: str | Path, weights: bool, hub: HubOptions, pickles: bool) -> Path:
     path = Path(model)
     if path.is_dir():
+        if hub.revision is not None:
+            raise CheckpointError(f"{model} is a directory here and has no revision {hub.revision}. Leave it out.")
         return path
     if path.suffix == ".gguf":
         raise CheckpointError(f"{model} is a GGUF file; start from the safetensors directory that it was made of.")
-    if path.exists() or not HUB_ID.fullmatch(str(model)) or isinstance(model, Path):
+    named = None if path.exists() or isinstance(model, Path) else split_hub_id(model)
+    if named is None:
         raise CheckpointError(f"{model} is neither a model directory nor a hub id such as organisation/name.")
-    from huggingface_hub import snapshot_download
-
-    patterns = [pattern for pattern in WANTED if weights or pattern != "*.safetensors"]
-    try:
-        return Path(snapshot_download(str(model), allow_patterns=patterns))
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("Got: ").rstrip(".")
-        raise CheckpointError(
-            f"{model} is no directory here, and the hub did not give it: {reason}. Check the name, the network and, "
-            "for a gated model, your token."
-        ) from error
+    name, revision = named
+    if revision and hub.revision and revision != hub.revision:
+        raise CheckpointError(f"{model} names one revision and --revision another, {hub.revision}. Leave one out.")
+    return download(name, hub, revision or hub.revision, weights=weights, pickles=pickles)

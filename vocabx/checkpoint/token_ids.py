@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vocabx.checkpoint.layouts import text_path
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import NEW, Plan
 
@@ -32,9 +33,11 @@ def _holds_ids(key: str) -> bool:
 
 
 def sections(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the settings of the text part, if there is one, and then all."""
-    text = settings.get("text_config")
-    return [text, settings] if isinstance(text, dict) else [settings]
+    """Return the settings of the text part, if there is one, then those around it, and then all."""
+    found = [settings]
+    for name in text_path(settings):
+        found.insert(0, found[0][name])
+    return found
 
 
 def named_ids(settings: Mapping[str, Any]) -> set[int]:
@@ -69,9 +72,12 @@ class MovedIds:
         """
         if self.plan.keeps_ids:
             return dict(settings)
+        return self._moved(settings, text_path(settings))
+
+    def _moved(self, settings: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         moved = {key: self._value(key, value) if _holds_ids(key) else value for key, value in settings.items()}
-        if isinstance(settings.get("text_config"), dict):
-            moved["text_config"] = self.move(settings["text_config"])
+        if path:
+            moved[path[0]] = self._moved(settings[path[0]], path[1:])
         return moved
 
     def _value(self, key: str, value: object) -> object:

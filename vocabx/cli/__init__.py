@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from vocabx import __version__
+from vocabx.cli.card import card
 from vocabx.cli.compare import compare
 from vocabx.cli.demo import demo
 from vocabx.cli.explain import explain
 from vocabx.cli.extend import extend
 from vocabx.cli.methods import methods
 from vocabx.cli.options import LEFT_BEHIND
+from vocabx.cli.push import push
 from vocabx.cli.replace import replace
 from vocabx.cli.tokenizer_advise import tokenizer_advise
 from vocabx.cli.tokenizer_audit import tokenizer_audit
@@ -39,12 +41,17 @@ class Group(click.Group):
         except VocabxError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as interrupt:
-            click.echo(f"\nInterrupted. {context.meta.get(LEFT_BEHIND, NOTHING)}", err=True)
+            click.echo(f"\nInterrupted. {_left(context, interrupt)}", err=True)
             raise SystemExit(130) from interrupt
         except SystemExit as stop:
             if stop.code == TERMINATED:
-                click.echo(f"Terminated. {context.meta.get(LEFT_BEHIND, NOTHING)}", err=True)
+                click.echo(f"Terminated. {_left(context, stop)}", err=True)
             raise
+
+
+def _left(context: click.Context, stop: BaseException) -> str:
+    """Say what a command that was stopped leaves, and how to go on with it."""
+    return " ".join([context.meta.get(LEFT_BEHIND, NOTHING), *getattr(stop, "__notes__", ())])
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -61,7 +68,7 @@ def tokenizer() -> None:
 
 
 # In the order of a user's work, which is the order of the help text.
-for command in (extend, replace, trim, tokenizer, verify, explain, methods, compare, demo):
+for command in (extend, replace, trim, tokenizer, verify, card, push, explain, methods, compare, demo):
     main.add_command(command)
 for command in (tokenizer_train, tokenizer_advise, tokenizer_extend, tokenizer_audit):
     tokenizer.add_command(command)

@@ -13,8 +13,10 @@ from vocabx.cli.options import (
     LEFT_BEHIND,
     as_json_option,
     hide_loading_bars,
+    hub_options,
     learning_options,
     make_stages,
+    read_hub,
     read_row_settings,
     read_settings,
     row_options,
@@ -43,6 +45,7 @@ __all__ = ["compare"]
     "Default: all whose materials are given.",
 )
 @row_options
+@hub_options
 @click.option(
     "--held-out",
     type=click.Path(path_type=Path),
@@ -184,7 +187,7 @@ def _spell(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2)
 
 
-NOT_ASKED = {"method", "method_options", "factorize", "factorize_form", "balanced"}
+NOT_ASKED = {"method", "method_options", "rows", "factorize", "factorize_form", "balanced"}
 """Several methods are named, and what is written of one does not concern a comparison."""
 compare.params = [parameter for parameter in compare.params if parameter.name not in NOT_ASKED]
 for parameter in compare.params:
@@ -197,7 +200,8 @@ def _request(options: dict[str, Any], out: Path | None) -> Request | ReplaceRequ
     from vocabx.replacement import ReplaceRequest
     from vocabx.request import Request
 
-    options |= {"method": "mean", "method_options": (), "factorize": None, "factorize_form": "", "balanced": False}
+    options |= {"method": "mean", "method_options": (), "rows": None}
+    options |= {"factorize": None, "factorize_form": "", "balanced": False}
     if options["cache"] is None and out is not None:
         options["cache"] = out / CACHE
     tokenizer, corpus, size = (options.pop(name) for name in ("tokenizer", "corpus", "size"))
@@ -207,5 +211,5 @@ def _request(options: dict[str, Any], out: Path | None) -> Request | ReplaceRequ
         return Request(corpus, size, **read_settings(options))
     if size is not None:
         raise click.UsageError("A tokenizer that is swapped in has its size; leave out --size or --tokenizer.")
-    rows = read_row_settings(options) | {"text_field": options["text_field"]}
+    rows = {**read_row_settings(options), "text_field": options["text_field"], "hub": read_hub(options)}
     return ReplaceRequest(tokenizer, corpus, **cast("RowSettings", rows))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
+    from vocabx.checkpoint.hub_options import HubOptions
     from vocabx.core.report import Report
     from vocabx.request import Settings
     from vocabx.row_request import RowSettings
@@ -20,14 +21,20 @@ __all__ = [
     "as_json_option",
     "force_option",
     "hide_loading_bars",
+    "hub_options",
     "learning_options",
     "make_stages",
     "model_directory",
     "print_report",
+    "publishing_options",
+    "read_hub",
     "read_option",
     "read_row_settings",
     "read_settings",
     "row_options",
+    "spell_model",
+    "storage_options",
+    "trust_pickle_option",
 ]
 
 LEFT_BEHIND = "vocabx.left_behind"
@@ -48,13 +55,18 @@ ROW_SETTINGS = (
     "encoder",
     "cache",
     "trust_pickle",
+    "rows",
     "pad_to_multiple",
 )
 """Options that `RowRequest` has under the same name."""
+STORAGE_SETTINGS = ("shards", "dtype")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+trust_pickle_option = click.option(
+    "--trust-pickle", is_flag=True, help="Open a model that has PyTorch weights (.bin) alone; only tensors are read."
+)
 force_option = click.option("--force", is_flag=True, help="Replace an earlier output of vocabx.")
 
 
@@ -172,7 +184,17 @@ def row_options(command: Command) -> Command:
         click.option("--donor", metavar="MODEL", help="Another model, whose input rows relate tokens."),
         click.option("--encoder", metavar="MODULE:NAME", help="A Python function or class that gives texts vectors."),
         click.option("--cache", metavar="DIRECTORY", help="Keep trained vectors here, and use those that are there."),
-        click.option("--trust-pickle", is_flag=True, help="Open vector files that hold pickles, which can run code."),
+        click.option(
+            "--trust-pickle",
+            is_flag=True,
+            help="Open vector files that hold pickles, which can run code, and PyTorch weights (.bin), of which only "
+            "tensors are read.",
+        ),
+        click.option(
+            "--rows",
+            metavar="FILE",
+            help="Ready-made rows, a .safetensors or .npz file; the method makes those of the tokens that it lacks.",
+        ),
         click.option("--pad-to-multiple", type=int, help="Pad the matrices to a multiple of this many rows."),
         click.option(
             "--factorize",
@@ -196,8 +218,78 @@ def row_options(command: Command) -> Command:
     return command
 
 
+def storage_options(command: Command) -> Command:
+    """Add the options that say how weights are stored."""
+    options = [
+        click.option(
+            "--shards",
+            type=click.Choice(["copy", "hardlink", "reflink"]),
+            default="copy",
+            show_default=True,
+            help="What becomes of weight files that do not change. hardlink: base and output share them; training "
+            "that writes new files does not touch them, a program that writes into one changes both. reflink: they "
+            "share space until one is written to, where the file system can do that.",
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(["float32", "float16", "bfloat16"]),
+            help="Cast all floating-point weights to this type. Default: each stays what it is.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def hub_options(command: Command) -> Command:
+    """Add the options that say how hub ids are looked up."""
+    options = [
+        click.option("--revision", metavar="NAME", help="Branch, tag or commit of MODEL; MODEL@NAME says the same."),
+        click.option("--token", metavar="TOKEN", help="Access token of the hub. Default: HF_TOKEN, or your login."),
+        click.option("--cache-dir", metavar="DIRECTORY", help="Where downloads are kept. Default: the hub's cache."),
+        click.option("--offline", is_flag=True, help="Look into the cache only, as HF_HUB_OFFLINE=1 does."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def publishing_options(command: Command) -> Command:
+    """Add the options that say what the model card names, and where the result is pushed."""
+    options = [
+        click.option(
+            "--language",
+            "languages",
+            multiple=True,
+            metavar="CODE",
+            help="Name a language, such as ko, in the model card. May be repeated.",
+        ),
+        click.option(
+            "--push-to-hub", metavar="ORG/NAME", help="Push the result to the hub. Name and token are checked first."
+        ),
+        click.option("--private", is_flag=True, help="With --push-to-hub: make a private repository, if it is new."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_hub(options: dict[str, Any]) -> HubOptions:
+    """Turn the values of `hub_options` into what the library takes; takes them out of `options`."""
+    from vocabx.checkpoint.hub_options import HubOptions
+
+    return HubOptions(**{name: options.pop(name) for name in ("revision", "token", "cache_dir", "offline")})
+
+
+def spell_model(model: str, hub: HubOptions) -> str:
+    """Name MODEL with the revision that was asked for."""
+    return f"{model}@{hub.revision}" if hub.revision else model
+
+
 def read_settings(options: dict[str, Any]) -> Settings:
-    """Turn the values of `learning_options`, and of `row_options` if they are there, into keywords of `Request`."""
+    """Turn the values of `learning_options`, and of `row_options` and `hub_options`, into keywords of `Request`."""
+    if "offline" in options:
+        options["hub"] = read_hub(options)
     names = options.pop("scripts")
     scripts = None if names is None else tuple(name.strip() for name in names.split(","))
     rows = read_row_settings(options) if "method_options" in options else {}
@@ -207,6 +299,7 @@ def read_settings(options: dict[str, Any]) -> Settings:
 def read_row_settings(options: dict[str, Any]) -> RowSettings:
     """Turn the values of `row_options` into keywords of `RowRequest`; takes them out of `options`."""
     rows = {name: options.pop(name) for name in ROW_SETTINGS}
+    rows |= {name: options.pop(name) for name in STORAGE_SETTINGS if name in options}
     rank, form, balanced = (options.pop(name) for name in ("factorize", "factorize_form", "balanced"))
     if rank is None and (form or balanced):
         raise click.UsageError("--factorize-form and --balanced say how to factorise: give --factorize K with them.")
@@ -254,8 +347,8 @@ def print_report(report: Report, as_json: bool) -> None:
     click.echo(report.to_json() if as_json else report.to_text())
 
 
-def model_directory(model: str) -> Path:
+def model_directory(model: str, hub: HubOptions) -> Path:
     """Find the directory of a model or hub id whose tokenizer is needed, not its weights."""
     from vocabx.checkpoint.resolve import resolve_model
 
-    return resolve_model(model, weights=False)
+    return resolve_model(model, weights=False, hub=hub)

@@ -12,6 +12,7 @@ from vocabx.cli.options import (
     as_json_option,
     force_option,
     hide_loading_bars,
+    hub_options,
     learning_options,
     make_stages,
     print_report,
@@ -25,6 +26,7 @@ __all__ = ["tokenizer_advise"]
 @click.command("advise")
 @click.argument("model")
 @learning_options
+@hub_options
 @click.option(
     "--largest",
     type=int,

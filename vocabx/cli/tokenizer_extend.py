@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from vocabx.cli.options import as_json_option, force_option, learning_options, make_stages, print_report, read_settings
+from vocabx.cli.options import (
+    as_json_option,
+    force_option,
+    hub_options,
+    learning_options,
+    make_stages,
+    print_report,
+    read_settings,
+)
 
 __all__ = ["tokenizer_extend"]
 
@@ -16,6 +24,7 @@ __all__ = ["tokenizer_extend"]
 @click.command("extend")
 @click.argument("model")
 @learning_options
+@hub_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory to write.")
 @force_option
 @as_json_option

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from vocabx.cli.options import as_json_option, force_option, hide_loading_bars, make_stages, print_report
+from vocabx.cli.options import (
+    as_json_option,
+    force_option,
+    hide_loading_bars,
+    hub_options,
+    make_stages,
+    print_report,
+    read_hub,
+)
 
 __all__ = ["tokenizer_train"]
 
@@ -73,6 +81,7 @@ __all__ = ["tokenizer_train"]
     "keeps the normaliser it has, and SentencePiece families have none.",
 )
 @click.option("--text-field", default="text", show_default=True, help="Field of JSONL and Parquet records.")
+@hub_options
 @force_option
 @as_json_option
 def tokenizer_train(
@@ -82,7 +91,7 @@ def tokenizer_train(
     from vocabx.training_tokenizer import train_tokenizer_only, training_report
 
     hide_loading_bars()
-    stages = make_stages()
+    stages, hub = make_stages(), read_hub(options)
     roles = {role: token for role, _, token in (text.partition("=") for text in special)}
-    result = train_tokenizer_only(corpus, out, special=roles, force=force, stages=stages, **options)
+    result = train_tokenizer_only(corpus, out, special=roles, force=force, stages=stages, hub=hub, **options)
     print_report(training_report(result, stages, f"Written to {out}."), as_json)

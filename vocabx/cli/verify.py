@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from vocabx.cli.options import as_json_option, hide_loading_bars, make_stages, print_report
+from vocabx.cli.options import (
+    as_json_option,
+    hide_loading_bars,
+    hub_options,
+    make_stages,
+    print_report,
+    read_hub,
+    trust_pickle_option,
+)
 
 __all__ = ["verify"]
 
@@ -23,9 +32,18 @@ __all__ = ["verify"]
 )
 @click.option("--after-training", is_flag=True, help="Skip what training is meant to change.")
 @click.option("--strict", is_flag=True, help="Fail also when a check lacks what it needs.")
+@trust_pickle_option
+@hub_options
 @as_json_option
 def verify(
-    directory: Path, base: str | None, corpus: Sequence[str], after_training: bool, strict: bool, as_json: bool
+    directory: Path,
+    base: str | None,
+    corpus: Sequence[str],
+    after_training: bool,
+    strict: bool,
+    trust_pickle: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Prove that DIRECTORY is sound; the exit status says whether it is."""
     from vocabx.core.corpus import Corpus
@@ -33,7 +51,9 @@ def verify(
 
     lines = Corpus.open(corpus).lines() if corpus else None
     hide_loading_bars()
-    result = verify(directory, base, lines, after_training, make_stages().say)
+    result = verify(
+        directory, base, lines, after_training, make_stages().say, hub=read_hub(options), trust_pickle=trust_pickle
+    )
     print_report(result.to_report(), as_json)
     if base is None and not as_json:
         click.echo("\nAdd --base MODEL to run the checks that compare with the model this was made from.")

@@ -81,7 +81,7 @@ class Setting:
             decision, checkpoint = plan_replacement(model, request, stages, materials)
         else:
             decision, checkpoint = plan_extension(model, request, stages, materials=materials)
-        _, source, base = open_base(resolve_model(model), stages)
+        _, source, base = open_base(resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages)
         return cls(base_name(model), request, checkpoint, source, base, decision, materials)
 
     @property

@@ -11,11 +11,13 @@ from vocabx.checkpoint import Checkpoint
 from vocabx.checkpoint.config import read_generation_config, resized_config
 from vocabx.checkpoint.read import StoredTensor
 from vocabx.checkpoint.resize import LONG_RUN
+from vocabx.checkpoint.storage import Storage, cast_settings
 from vocabx.checkpoint.token_ids import MovedIds, id_settings
 from vocabx.core.arrays import ROWS_PER_BLOCK, Ints, Matrix
 from vocabx.core.plan import Plan
 from vocabx.factorization import MODEL
 from vocabx.factorization.recoded import model_settings, primitives_name, source_matrices
+from vocabx.verification.casts import is_cast_of, unlike_cast
 from vocabx.verification.finding import Outcome, judge, passed
 from vocabx.verification.subject import Subject
 from vocabx.verification.vocabulary_rows import VocabularyRows
@@ -50,13 +52,14 @@ def check_old_rows(subject: Subject) -> Outcome:
     """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin.
 
     Of a factorised model, rows are compared with the base's, factorised again, within the rounding of what is stored.
+    Of a model that was cast, they are compared with the base's, cast again.
     """
     own, base = subject.checkpoint, _base(subject)
     factored = {tensor.name: tensor for tensor in _factored(subject)}
     offenders, sizes = list[str](), list[str]()
     for name in base.resized:
         found = own.tensors.get(name)
-        if found is None or not _is_alike(found, base.tensors[name], has_width=name not in factored):
+        if found is None or not _is_alike(subject.storage, found, base.tensors[name], has_width=name not in factored):
             offenders.append(f"{name} is not there, or of another type or width")
             continue
         if name in factored:
@@ -71,10 +74,10 @@ def check_old_rows(subject: Subject) -> Outcome:
 
 
 def _manner(subject: Subject) -> str:
-    rank = subject.manifest.factorization.get("rank")
-    return (
-        "bit-identical" if rank is None else f"all rows changed; within rounding the base's factorised to rank {rank}"
-    )
+    rank, dtype = subject.manifest.factorization.get("rank"), subject.manifest.dtype
+    if rank is not None:
+        return f"all rows changed; within rounding the base's factorised to rank {rank}"
+    return "bit-identical" if dtype is None else f"bit-identical to the base's cast to {dtype}"
 
 
 def _factored(subject: Subject) -> list[VocabularyRows]:
@@ -94,6 +97,9 @@ def _unfactored_rows(tensor: VocabularyRows) -> Iterator[int]:
 
 def _differing_rows(own: StoredTensor, base: StoredTensor, plan: Plan) -> Iterator[int]:
     """Yield the kept ids whose row differs: long runs are read in order, scattered rows are gathered."""
+    if own.entry.dtype != base.entry.dtype:
+        yield from unlike_cast(own, base, plan.kept_ids, plan.origins[plan.kept_ids])
+        return
     unit, short = own.entry.row_size, list[Ints]()
     for run in plan.runs:
         if run.size < LONG_RUN:
@@ -118,8 +124,9 @@ def _base(subject: Subject) -> Checkpoint:
     return subject.base_checkpoint
 
 
-def _is_alike(own: StoredTensor, base: StoredTensor, has_width: bool) -> bool:
-    return own.entry.dtype == base.entry.dtype and (not has_width or own.entry.shape[1:] == base.entry.shape[1:])
+def _is_alike(storage: Storage, own: StoredTensor, base: StoredTensor, has_width: bool) -> bool:
+    has_type = own.entry.dtype == storage.type_of(base.entry)
+    return has_type and (not has_width or own.entry.shape[1:] == base.entry.shape[1:])
 
 
 def check_other_tensors(subject: Subject) -> Outcome:
@@ -129,11 +136,13 @@ def check_other_tensors(subject: Subject) -> Outcome:
     factors = _factor_names(subject, base)
     offenders += [f"{name} is not the base's" for name in sorted(own.tensors.keys() - base.tensors.keys() - factors)]
     others = sorted(own.tensors.keys() & base.tensors.keys() - set(base.resized))
-    offenders += [name for name in others if not _is_same(own.tensors[name], base.tensors[name])]
+    offenders += [name for name in others if not _is_same(subject.storage, own.tensors[name], base.tensors[name])]
     offenders += [f"config.json: {setting}" for setting in _changed_settings(subject, own, base)]
     offenders += [f"generation_config.json: {setting}" for setting in _changed_generation(own, base, subject.plan)]
     size = sum(own.tensors[name].entry.size for name in others)
     evidence = f"{len(others):,} tensors of {size:,} bytes, and config.json"
+    if subject.manifest.dtype:
+        evidence = f"cast to {subject.manifest.dtype}, {evidence}"
     if planned := _planned_settings(subject, base):
         evidence += f" but for {', '.join(planned)}, as planned"
     if factors:
@@ -141,11 +150,12 @@ def check_other_tensors(subject: Subject) -> Outcome:
     return judge(offenders, evidence)
 
 
-def _is_same(own: StoredTensor, base: StoredTensor) -> bool:
-    size = own.entry.size
-    if (own.entry.dtype, own.entry.shape) != (base.entry.dtype, base.entry.shape):
+def _is_same(storage: Storage, own: StoredTensor, base: StoredTensor) -> bool:
+    if (own.entry.dtype, own.entry.shape) != (storage.type_of(base.entry), base.entry.shape):
         return False
-    return not any(True for _ in differing_units(own, base, size, 1))
+    if own.entry.dtype == base.entry.dtype:
+        return not any(True for _ in differing_units(own, base, own.entry.size, 1))
+    return is_cast_of(own, base)
 
 
 def _factor_names(subject: Subject, base: Checkpoint) -> set[str]:
@@ -159,7 +169,7 @@ def _expected_settings(subject: Subject, base: Checkpoint) -> dict[str, Any]:
     expected: dict[str, Any] = resized_config(base.config, subject.plan)
     if subject.manifest.factorization.get("form") == MODEL:
         expected |= model_settings(subject.manifest.factorization["rank"])
-    return expected
+    return cast_settings(expected, subject.manifest.dtype) if subject.manifest.dtype else expected
 
 
 def _planned_settings(subject: Subject, base: Checkpoint) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from vocabx.checkpoint.casting import is_exact
 from vocabx.manifest import REPLACE
 from vocabx.verification.subject import Subject
 
@@ -26,6 +27,7 @@ __all__ = [
     "torch",
     "undropped",
     "unfactorized",
+    "unrounded",
     "untrained",
     "weights",
 ]
@@ -47,8 +49,7 @@ def base_weights(subject: Subject) -> str | None:
 
 def source_rows(subject: Subject) -> str | None:
     """Need the rows that new ones were made of: the base's, or the directory's own where old ids still have them."""
-    has_own = subject.plan.keeps_ids and not subject.manifest.factorization
-    return None if has_own else base_weights(subject)
+    return None if subject.has_own_rows else base_weights(subject)
 
 
 def lines(subject: Subject) -> str | None:
@@ -111,6 +112,14 @@ def undropped(subject: Subject) -> str | None:
 def unfactorized(subject: Subject) -> str | None:
     """Need embeddings that were not replaced by an approximation."""
     return "the embeddings were factorised, so all rows changed" if subject.manifest.factorization else None
+
+
+def unrounded(subject: Subject) -> str | None:
+    """Need weights that are still the same numbers."""
+    tensors = subject.base_checkpoint.tensors.values() if subject.base_checkpoint else ()
+    if all(is_exact(tensor.entry.dtype, subject.storage.type_of(tensor.entry)) for tensor in tensors):
+        return None
+    return f"the weights were rounded to {subject.manifest.dtype}, so the model computes other numbers"
 
 
 def untrained(subject: Subject) -> str | None:

@@ -35,6 +35,14 @@ def _plan(subject: Subject) -> Iterator[str]:
         yield from _compare("rows before", plan.rows_before, "the base", subject.base_checkpoint.rows)
     if not subject.is_tokenizer_only:
         yield from _compare("rows after", plan.rows_after, "the checkpoint", subject.checkpoint.rows)
+        yield from _types(subject)
+
+
+def _types(subject: Subject) -> Iterator[str]:
+    """Name the tensors that are not of the type that all were cast to."""
+    for name, tensor in sorted(subject.checkpoint.tensors.items()):
+        if subject.storage.is_cast(tensor.entry):
+            yield f"{FILE_NAME} says that the weights were cast to {subject.manifest.dtype}, and {name} was not"
 
 
 def _compare(what: str, said: object, where: str, found: object) -> Iterator[str]:

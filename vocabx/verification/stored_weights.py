@@ -59,7 +59,7 @@ def _sample(subject: Subject) -> _Sample:
         return _Sample(ids, as_head, np.zeros(count, np.bool_))
     from_input = alignment.apply(source)
     with np.errstate(over="ignore"):
-        alike = same_bits(from_head.astype(source.dtype), from_input.astype(source.dtype))
+        alike = same_bits(from_head.astype(found.dtype), from_input.astype(found.dtype))
     return _Sample(ids, as_head, head.reading.agrees(found, from_input) & ~alike)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
+from vocabx.checkpoint.storage import Storage
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
 from vocabx.core.embeddings import Embeddings
@@ -58,6 +59,11 @@ class Subject:
     def plan(self) -> Plan:
         """What happened to each id."""
         return self.manifest.plan
+
+    @property
+    def storage(self) -> Storage:
+        """The type that the weights were cast to, if any."""
+        return Storage(dtype=self.manifest.dtype)
 
     @cached_property
     def segmenter(self) -> FastSegmenter:
@@ -113,8 +119,18 @@ class Subject:
     def vocabulary_rows(self) -> tuple[VocabularyRows, ...]:
         """Every stored tensor that has one row per token."""
         return read_vocabulary_rows(
-            self.checkpoint, self.base_checkpoint, self.plan, self.alignments, self.manifest.factorization
+            self.checkpoint,
+            self.base_checkpoint,
+            self.plan,
+            self.alignments,
+            self.manifest.factorization,
+            self.has_own_rows,
         )
+
+    @property
+    def has_own_rows(self) -> bool:
+        """Whether the directory itself holds the rows that new ones were made of, under their old ids."""
+        return self.plan.keeps_ids and not self.manifest.factorization and not self.manifest.dtype
 
     @cached_property
     def usable(self) -> Bools:

@@ -15,8 +15,10 @@ from vocabx.verification import (
     old_language,
     opening,
     padding,
+    readers,
     record,
     shapes,
+    special_ids,
     stored_weights,
 )
 from vocabx.verification.finding import Finding, Outcome, not_run
@@ -35,6 +37,7 @@ from vocabx.verification.needs import (
     torch,
     undropped,
     unfactorized,
+    unrounded,
     untrained,
     weights,
 )
@@ -110,7 +113,9 @@ CHECKS: tuple[Check, ...] = (
         "kept tokens compute as in the base",
         computation.check_computation,
         (base_weights, lines, torch),
-        (*AS_WRITTEN, unfactorized),
+        (*AS_WRITTEN, unfactorized, unrounded),
     ),
     Check("padding is never sampled", padding.check_padding, (), WEIGHTS),
+    Check("every file names the same special ids", special_ids.check_special_ids, (base,)),
+    Check("every copy of the vocabulary is the tokenizer's", readers.check_readers),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from vocabx.checkpoint.hub_options import HubOptions
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.say import Say, say_nothing
@@ -26,6 +27,9 @@ def verify(
     lines: Iterable[str] | None = None,
     after_training: bool = False,
     progress: Say = say_nothing,
+    *,
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    trust_pickle: bool = False,
 ) -> Verification:
     """Run every check on a directory that vocabx wrote, and never change it.
 
@@ -41,6 +45,10 @@ def verify(
         Whether the model was trained since; then weights are no longer compared with the base's.
     progress : callable
         Told the name of each check before it runs.
+    hub : HubOptions
+        How the base is looked up where it is a hub id.
+    trust_pickle : bool
+        Open a base whose weights are PyTorch files (`.bin`) alone.
 
     Raises
     ------
@@ -50,8 +58,12 @@ def verify(
     if isinstance(lines, str):
         raise InputError("lines: expected lines of text, got one string; read a file with Corpus.open([path]).lines().")
     text = None if lines is None else tuple(islice(lines, MOST_LINES))
-    own, original = Path(directory), None if base is None else resolve_model(base)
-    subject = Subject(own, Manifest.load(own), original, text, after_training)
+    own = Path(directory)
+    manifest = Manifest.load(own)
+    original = (
+        None if base is None else resolve_model(base, weights=bool(manifest.rows), hub=hub, trust_pickle=trust_pickle)
+    )
+    subject = Subject(own, manifest, original, text, after_training)
     if original is not None:
         _check_base(subject, original)
     blamed: dict[str, str] = {}

@@ -24,7 +24,7 @@ class VocabularyRows:
     Attributes
     ----------
     role : str
-        input, head or bias.
+        input, head, bias, or table for what is none of them.
     name : str
         Its name in the checkpoint.
     matrix : ndarray of shape (R, D)
@@ -68,26 +68,31 @@ def read_vocabulary_rows(
     plan: Plan,
     alignments: Mapping[str, Alignment],
     factorization: Mapping[str, Any],
+    has_own_rows: bool,
 ) -> tuple[VocabularyRows, ...]:
     """Map every tensor that has one row per token, the input first.
 
-    A head that duplicates the input is resized as the input is, so it has the input's source and weights. Of a
-    factorised model the base's rows alone are a source.
+    What repeats another tensor, such as a tied head, is resized as that one is, so it has its source and weights, and
+    so do tables of their own rows have the input's weights. Without the base, rows have a source where the directory
+    has those that they were made of.
     """
-    origin, has_source = base or own, base is not None or (plan.keeps_ids and not factorization)
+    origin, has_source = base or own, base is not None or has_own_rows
     roles = {own.input: "input", **dict.fromkeys(own.biases, "bias")}
     if own.head is not None:
         roles[own.head] = "head"
+    roles |= {name: "table" for name in (*own.copies, *own.tables)}
     found = []
     for name, role in roles.items():
-        rule = "input" if role == "head" and origin.tied else role
+        original = origin.original(name)
+        rule = _rule(origin, original)
         matrix = _rows(own, name, plan.tokens)
         source: Matrix = matrix[:0]
         reading: Reading = Exact()
-        name_there = origin.input if rule == "input" else name
         if has_source:
+            # A tied head may be the only one of the two that is stored, here or there.
+            name_there = original if original in origin.tensors else origin.input
             source = _rows(origin, name_there, plan.tokens_before)[: plan.tokens_before]
-            if factorization and role != "bias":
+            if factorization and role in ("input", "head"):
                 primitives = read_primitives(own, own.input if rule == "input" else name, factorization["form"])
                 reading = Factored(_factors(source, factorization), primitives)
         if reading.decode(matrix[:0]).shape[1:] != source.shape[1:]:
@@ -97,6 +102,12 @@ def read_vocabulary_rows(
             )
         found.append(VocabularyRows(role, name, matrix, source, alignments.get(rule), plan, reading))
     return tuple(found)
+
+
+def _rule(origin: Checkpoint, original: str) -> str:
+    if original in origin.biases:
+        return "bias"
+    return "head" if original == origin.head and not origin.tied else "input"
 
 
 def _factors(source: Matrix, factorization: Mapping[str, Any]) -> Factors:
