@@ -38,6 +38,10 @@ class Disagreement:
     place: str
     sentence: str
 
+    def said_of(self, file: str) -> Disagreement:
+        """Return the same of another file than config.json."""
+        return Disagreement(self.place.replace(CONFIG, file), self.sentence.replace(CONFIG, file))
+
 
 def check_special_ids(subject: Subject) -> Outcome:
     """Compare every file's special tokens with the tokenizer's; only what the base agreed on may fail."""
@@ -45,6 +49,8 @@ def check_special_ids(subject: Subject) -> Outcome:
     assert base is not None, "the table of checks says base"
     ours = list(_Named(subject.directory, subject.segmenter).disagreements())
     theirs = list(_Named(base, subject.base_segmenter).disagreements())
+    if not (base / GENERATION_CONFIG).is_file():  # one that is written takes over what config.json says
+        theirs += [item.said_of(GENERATION_CONFIG) for item in theirs if item.place.startswith(CONFIG)]
     if subject.plan.keeps_ids:
         known = {(item.place, item.sentence) for item in theirs}
         own = [item for item in ours if (item.place, item.sentence) not in known]
