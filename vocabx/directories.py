@@ -8,6 +8,7 @@ from typing import Unpack
 
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint, open_checkpoint
+from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.hub_options import hub_origin
 from vocabx.checkpoint.read import ADAPTER
 from vocabx.checkpoint.resolve import resolve_model
@@ -73,18 +74,18 @@ def extend(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     check_languages(languages)
-    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (_, stage, journal):
-        extension, checkpoint = plan_extension(model, request, stages, stage=stage)
+    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (_, ahead):
+        extension, checkpoint = plan_extension(model, request, stages, ahead=ahead)
         write_model(
             extension,
             checkpoint,
-            stage,
+            ahead.out,
             stages,
             factorized=extension.factorized,
             storage=request.storage,
-            journal=journal,
+            ahead=ahead,
         )
-        write_card(stage, checkpoint, languages)
+        write_card(ahead.out, checkpoint, languages)
     return extension
 
 
@@ -102,11 +103,8 @@ def extend_tokenizer_only(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     text = request.open_corpus()
-    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (
-        directory,
-        stage,
-        _,
-    ):
+    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (directory, ahead):
+        stage = ahead.out
         tokenizer = train(read_tokenizer(directory), text, request, stages)
         write_tokenizer(tokenizer.segmenter, directory, stage)
         manifest = tokenizer_manifest(tokenizer, base_name(model), request, text)
@@ -129,17 +127,17 @@ def plan_extension(
     stages: Stages,
     tokenizer: ExtendedTokenizer | None = None,
     materials: Materials | None = None,
-    stage: Path | None = None,
+    ahead: Ahead | None = None,
 ) -> tuple[Extension, Checkpoint]:
     """Decide everything and write nothing; a tokenizer or materials that are given are not made or opened again.
 
-    What cannot be written into a `stage` as is asked for is said before the long work.
+    What cannot be written as is asked for is said before the long work, and what stays is copied `ahead` during it.
     """
     materials = materials or request.check(request.open_corpus())  # what is missing is said before the base is read
     checkpoint, source, base = open_base(
         resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
     )
-    plan_storage(checkpoint, request.storage, stages, stage)
+    plan_storage(checkpoint, request.storage, stages, ahead)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     extension = prepare(
         base,

@@ -133,9 +133,7 @@ def train(source: FastSegmenter, corpus: Corpus, request: Request, stages: Stage
     """Run the tokenizer stage."""
     donor = None
     if request.tokenizer_donor is not None:
-        donor = read_tokenizer(
-            resolve_model(request.tokenizer_donor, weights=False, hub=request.hub.for_others)
-        )
+        donor = read_tokenizer(resolve_model(request.tokenizer_donor, weights=False, hub=request.hub.for_others))
     with stages("tokenizer"):
         return extend_tokenizer(
             source, corpus.batches(), request.source_lines(), request.options, donor=donor, progress=stages.say

@@ -13,9 +13,9 @@ import numpy as np
 
 from vocabx.carried_files import carry_files
 from vocabx.checkpoint import Checkpoint, bytes_to_write, check_storage, write_checkpoint
+from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.atomic import open_staging
 from vocabx.checkpoint.hub_options import HubOptions, hub_origin, split_hub_id
-from vocabx.checkpoint.journal import Journal
 from vocabx.checkpoint.recoding import Recoding
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.storage import Storage
@@ -84,8 +84,8 @@ def output_directory(
     *,
     protect: Sequence[Path] = (),
     hub: HubOptions = HubOptions(),  # noqa: B008  frozen
-) -> Iterator[tuple[Path, Path, Journal]]:
-    """Yield the base's directory, a staged one that becomes `out`, and the journal of its weight files.
+) -> Iterator[tuple[Path, Ahead]]:
+    """Yield the base's directory, and what copies weights into a staged one that becomes `out`.
 
     Nothing is taken away but an earlier output. `say` hears what a run that was cut off has left.
     Of a hub id that directory has the settings and the tokenizer; who needs weights resolves it once more.
@@ -94,8 +94,11 @@ def output_directory(
     _check_place(out, in_use)
     directory = resolve_model(model, weights=False, hub=hub)
     protected = [directory, *protect]
-    with open_staging(out, force, protected, check_replaced=lambda: _check_replaced(out), say=say) as staging:
-        yield directory, staging.directory, staging.journal
+    with (
+        open_staging(out, force, protected, check_replaced=lambda: _check_replaced(out), say=say) as staging,
+        Ahead(staging.directory, staging.journal) as ahead,
+    ):
+        yield directory, ahead
 
 
 def _check_place(out: Path, in_use: Iterable[Path]) -> None:
@@ -123,12 +126,14 @@ def base_name(model: str | Path) -> str:
     return named[0] if named else str(model)
 
 
-def plan_storage(checkpoint: Checkpoint, storage: Storage, stages: Stages, stage: Path | None) -> None:
-    """Say how weights will be stored; raise `VocabxError` where that cannot be, with a `stage` to write into tried."""
-    if shared := check_storage(checkpoint, storage, stage):
+def plan_storage(checkpoint: Checkpoint, storage: Storage, stages: Stages, ahead: Ahead | None) -> None:
+    """Say how weights will be stored, and begin to copy `ahead`; raise `VocabxError` where they cannot be stored so."""
+    if shared := check_storage(checkpoint, storage, ahead.out if ahead else None):
         stages.notes["files that stay"] = shared
     if storage.dtype:
         stages.notes["cast to"] = storage.dtype
+    if ahead:
+        ahead.start(checkpoint, storage)
 
 
 def write_model(
@@ -139,13 +144,13 @@ def write_model(
     style: TokenizerStyle | None = None,
     factorized: Factorized | None = None,
     storage: Storage = AS_STORED,
-    journal: Journal | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
     """Write model, tokenizer and manifest into an existing directory, and open it as its users will.
 
     Of a `factorized` model every row, old and new, is written as its factors or as their product. `storage` says how
     files that do not change come there, and what type the weights are cast to.
-    Weight files that the `journal` knows to be finished are not written again.
+    Weight files that were copied `ahead`, or that its journal knows to be finished, are not written again.
     """
     recoding = factorized.recoding if factorized else Recoding()
     with stages("checkpoint"):
@@ -166,7 +171,8 @@ def write_model(
             recoding=recoding,
             storage=storage,
             progress=stages.counter(bytes_to_write(checkpoint, decision.plan, recoding, storage)),
-            journal=journal,
+            journal=ahead.journal if ahead else None,
+            ahead=ahead,
         )
     with stages("reopening"):
         check_reopened(out, decision.segmenter, decision.probes())

@@ -14,6 +14,7 @@ import numpy as np
 from vocabx.base import Base
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
+from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.config import lost_settings
 from vocabx.checkpoint.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
@@ -163,23 +164,19 @@ def replace(
     stages = stages or Stages()
     check_languages(languages)
     target = resolve_model(tokenizer, weights=False, hub=request.hub.for_others)
-    with output_directory(model, Path(out), force, (), stages.say, protect=[target], hub=request.hub) as (
-        _,
-        stage,
-        journal,
-    ):
-        replacement, checkpoint = plan_replacement(model, request, stages, stage=stage)
+    with output_directory(model, Path(out), force, (), stages.say, protect=[target], hub=request.hub) as (_, ahead):
+        replacement, checkpoint = plan_replacement(model, request, stages, ahead=ahead)
         write_model(
             replacement,
             checkpoint,
-            stage,
+            ahead.out,
             stages,
             replacement.style,
             replacement.factorized,
             request.storage,
-            journal=journal,
+            ahead,
         )
-        write_card(stage, checkpoint, languages)
+        write_card(ahead.out, checkpoint, languages)
     return replacement
 
 
@@ -188,7 +185,7 @@ def plan_replacement(
     request: ReplaceRequest,
     stages: Stages,
     materials: Materials | None = None,
-    stage: Path | None = None,
+    ahead: Ahead | None = None,
 ) -> tuple[Replacement, Checkpoint]:
     """Decide everything and write nothing; materials that are open already are not opened again."""
     materials = materials or request.check(request.open_corpus())
@@ -197,7 +194,7 @@ def plan_replacement(
         resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
     )
     base = Base.of(model, checkpoint, source, rows)
-    plan_storage(checkpoint, request.storage, stages, stage)
+    plan_storage(checkpoint, request.storage, stages, ahead)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     return prepare_replacement(base, target, request, materials, stages, factorized), checkpoint
 

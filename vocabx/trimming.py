@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from vocabx.base import Base
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
+from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.config import lost_settings
 from vocabx.checkpoint.hub_options import HubOptions
 from vocabx.checkpoint.resolve import resolve_model
@@ -173,27 +174,23 @@ def trim(
     request = TrimRequest(corpus, minimum_frequency, pad_to_multiple, text_field, trust_pickle, shards, dtype, hub)
     stages = stages or Stages()
     check_languages(languages)
-    with output_directory(model, Path(out), force, request.open_corpus().files, stages.say, hub=hub) as (
-        _,
-        stage,
-        journal,
-    ):
-        trimming, checkpoint = plan_trimming(model, request, stages, stage)
-        _write_ids(trimming, stage / ID_MAP)
-        write_model(trimming, checkpoint, stage, stages, storage=request.storage, journal=journal)
-        write_card(stage, checkpoint, languages)
+    with output_directory(model, Path(out), force, request.open_corpus().files, stages.say, hub=hub) as (_, ahead):
+        trimming, checkpoint = plan_trimming(model, request, stages, ahead)
+        _write_ids(trimming, ahead.out / ID_MAP)
+        write_model(trimming, checkpoint, ahead.out, stages, storage=request.storage, ahead=ahead)
+        write_card(ahead.out, checkpoint, languages)
     return trimming
 
 
 def plan_trimming(
-    model: str | Path, request: TrimRequest, stages: Stages, stage: Path | None = None
+    model: str | Path, request: TrimRequest, stages: Stages, ahead: Ahead | None = None
 ) -> tuple[Trimming, Checkpoint]:
     """Decide everything and write nothing."""
     corpus = request.open_corpus()  # a missing file is reported before the base is read
     checkpoint, source, rows = open_base(
         resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
     )
-    plan_storage(checkpoint, request.storage, stages, stage)
+    plan_storage(checkpoint, request.storage, stages, ahead)
     return prepare_trimming(Base.of(model, checkpoint, source, rows), corpus, request, stages), checkpoint
 
 

@@ -23,9 +23,10 @@ class Background:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._waiting: list[Future[int]] = []
 
-    def run(self, steps: Iterator[int]) -> None:
-        """Queue a task."""
+    def run(self, steps: Iterator[int]) -> Future[int]:
+        """Queue a task; its result is the sum of its steps."""
         self._waiting.append(self._pool.submit(self._exhaust, steps))
+        return self._waiting[-1]
 
     def report(self, count: int) -> None:
         """Pass on progress of the main thread and of finished tasks; raise what a task has raised."""

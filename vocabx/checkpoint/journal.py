@@ -33,6 +33,11 @@ class Journal:
         self.gather()
 
     @property
+    def names(self) -> frozenset[str]:
+        """Names of the finished files."""
+        return frozenset(self._lines)
+
+    @property
     def count(self) -> int:
         """Number of finished files."""
         return len(self._lines)

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.atomic import synchronize
 from vocabx.checkpoint.background import Background
 from vocabx.checkpoint.changes import Changes, changed_index, unchanged_files
@@ -45,6 +46,7 @@ def write_checkpoint(
     storage: Storage = AS_STORED,
     progress: Progress | None = None,
     journal: Journal | None = None,
+    ahead: Ahead | None = None,
 ) -> None:
     """Write weights, index, config.json and generation_config.json of the resized model into a directory.
 
@@ -55,7 +57,8 @@ def write_checkpoint(
 
     `out` must exist and should come from `staged_directory`. config.json is written last: without it, nothing loads.
     `progress` is told the number of bytes written since its last call; `bytes_to_write` gives their sum.
-    With the `journal` of the staged directory, files that a run of the same job has finished are not written again.
+    With the `journal` of the staged directory, files that a run of the same job has finished are not written again;
+    nor are those that were copied `ahead`.
     """
     check_plan(checkpoint, plan, padding)
     changes = _changes(checkpoint, plan, initialization, padding, recoding, storage)
@@ -68,7 +71,8 @@ def write_checkpoint(
         whole = unchanged_files(checkpoint, storage)
         for name in whole:
             if name not in taken:
-                carried = carry_whole(checkpoint.files[name], out / name, storage.shards)
+                copied = ahead.steps(name) if ahead else None
+                carried = copied or carry_whole(checkpoint.files[name], out / name, storage.shards)
                 background.run(chain(carried, finishing.steps(name)))
         for name in sorted(checkpoint.files.keys() - set(whole) - taken.keys()):
             write_weight_file(checkpoint.files[name], changes, out / name, background)
