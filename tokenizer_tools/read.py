@@ -62,6 +62,10 @@ class FastSegmenter:
     def definition(self) -> dict[str, Any]:
         """The pipeline as parsed `tokenizer.json`."""
         definition: dict[str, Any] = json.loads(self.backend.to_str())
+        model = definition["model"]
+        if model.get("merges"):  # their parts are tokens: one string for both saves as much as the vocabulary takes
+            piece = {piece: piece for piece in model["vocab"]}
+            model["merges"] = [[piece.get(left, left), piece.get(right, right)] for left, right in model["merges"]]
         return definition
 
     @cached_property

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from vocabx.core.collection import give_back_memory
 from vocabx.core.report import Table
 from vocabx.core.say import Say, say_nothing
 
@@ -59,5 +60,6 @@ class Stages:
         self.say(name)
         start = time.perf_counter()
         yield
+        give_back_memory()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES_PER_UNIT
         self.finished.append(Stage(name, time.perf_counter() - start, peak))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from vocabx.core.arrays import Ints
+from vocabx.core.collection import give_back_memory
 from vocabx.core.errors import TokenizerError
 from vocabx.core.tokens import TokenKind, TokenTable
 from vocabx.tokenizer_tools.extend.merges import Merge
@@ -101,7 +102,10 @@ class Appender:
             model["merges"] = model["merges"] + [[merge.left, merge.right] for merge in selection.merges]
         elif self._source.family is Family.METASPACE:
             model["merges"] = self._completed_merges(selection, model["vocab"])
-        backend = Tokenizer.from_str(json.dumps(definition, ensure_ascii=False))
+        text = json.dumps(definition, ensure_ascii=False)
+        give_back_memory()  # what the tokenizer before this one held
+        backend = Tokenizer.from_str(text)
+        del text
         extended = FastSegmenter(backend, self._source.roles)
         # Known already; to read them back from a vocabulary of 262,144 takes two seconds.
         extended.__dict__["tokens"] = self._table(selection, ids)

@@ -1,12 +1,14 @@
-"""The garbage collector, paused while large data without cycles is made."""
+"""Memory: the garbage collector, paused while large data without cycles is made, and what is free, given back."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["paused_collection"]
+__all__ = ["give_back_memory", "paused_collection"]
 
 
 @contextmanager
@@ -22,3 +24,13 @@ def paused_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def give_back_memory() -> None:
+    """Give memory that is no longer used back to the system, where the C library has a way (glibc).
+
+    It keeps what a large vocabulary leaves behind, between what is still used, and asks for more for the next one.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
