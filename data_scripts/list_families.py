@@ -1,7 +1,7 @@
 """Write docs/families.md: what vocabx knows of each architecture, from the tables that it works by.
 
 What    One table of the layouts, one of the models around a language model, and one of the types that are refused.
-From    `vocabx/checkpoint/text_layouts.py`, `wrappers.py` and `refusals.py`.
+From    `vocabx/checkpoint/families/text_layouts.py`, `wrappers.py` and `refusals.py`.
 Out     docs/families.md, or the file that is named. A test compares the two.
 Time    Less than a second.
 
@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from vocabx.checkpoint.layout import Layout
-from vocabx.checkpoint.refusals import REFUSED
-from vocabx.checkpoint.text_layouts import DECODERS, ENCODERS, SEQUENCE_TO_SEQUENCE
-from vocabx.checkpoint.wrappers import WRAPPERS, Wrapper
+from vocabx.checkpoint.families.layout import Layout
+from vocabx.checkpoint.families.refusals import REFUSED
+from vocabx.checkpoint.families.text_layouts import DECODERS, ENCODERS, SEQUENCE_TO_SEQUENCE
+from vocabx.checkpoint.families.wrappers import WRAPPERS, Wrapper
 
 __all__ = ["families_page"]
 
@@ -38,7 +38,7 @@ and one that was stored with other values has its own rows, made as the input's.
 **How it is checked.** Each class of each type is made with two sizes of vocabulary, without weights, and the tensors
 that differ must be those of this page. A small model of each type is saved, extended and opened again with its own
 class: hidden states of old tokens are the same to the bit, and their scores within 0.0001. The tests are in
-`tests/checkpoint/test_architectures.py`, which names what cannot be made or run; most need `make slow`.
+`tests/checkpoint/families/test_architectures.py`, which names what cannot be made or run; most need `make slow`.
 """
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vocabx.adapters import trainable_token_indices
-    from vocabx.checkpoint.hub_options import HubOptions
+    from vocabx.checkpoint.sources.hub_options import HubOptions
     from vocabx.core.errors import VocabxError
     from vocabx.directories import extend
     from vocabx.factorization import Factorization
@@ -42,7 +42,7 @@ __version__ = "0.1.0"
 # Imported when first asked for, so that `import vocabx` and `vocabx --help` stay light.
 _HOME = {
     "Factorization": "vocabx.factorization",
-    "HubOptions": "vocabx.checkpoint.hub_options",
+    "HubOptions": "vocabx.checkpoint.sources.hub_options",
     "Request": "vocabx.request",
     "Stages": "vocabx.stages",
     "VocabxError": "vocabx.core.errors",

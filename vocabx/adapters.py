@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
-from vocabx.checkpoint.layouts import find_layout
+from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.core.errors import InputError
 from vocabx.manifest import Manifest
 

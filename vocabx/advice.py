@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.corpus import Texts, open_texts
 from vocabx.core.errors import CorpusError, InputError
 from vocabx.core.tokens import TokenKind

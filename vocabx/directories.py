@@ -8,10 +8,10 @@ from typing import Unpack
 
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint, open_checkpoint
-from vocabx.checkpoint.ahead import Ahead
-from vocabx.checkpoint.hub_options import hub_origin
 from vocabx.checkpoint.read import ADAPTER
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.hub_options import hub_origin
+from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.writing.ahead import Ahead
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.transfer import Materials

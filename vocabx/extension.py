@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.alignment import Alignment, Origin, mean_over
 from vocabx.core.arrays import Bools
 from vocabx.core.corpus import Corpus

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vocabx.checkpoint import open_checkpoint
-from vocabx.checkpoint.hub_options import split_hub_id
 from vocabx.checkpoint.read import CONFIG
+from vocabx.checkpoint.sources.hub_options import split_hub_id
 from vocabx.core.errors import InputError, OutputError
 from vocabx.manifest import FILE_NAME, Manifest
 from vocabx.stages import Stages

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vocabx.checkpoint.hub_options import HubOrigin
+from vocabx.checkpoint.sources.hub_options import HubOrigin
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization

@@ -13,12 +13,12 @@ import numpy as np
 
 from vocabx.carried_files import carry_files
 from vocabx.checkpoint import Checkpoint, bytes_to_write, check_storage, write_checkpoint
-from vocabx.checkpoint.ahead import Ahead
-from vocabx.checkpoint.atomic import open_staging
-from vocabx.checkpoint.hub_options import HubOptions, hub_origin, split_hub_id
-from vocabx.checkpoint.recoding import Recoding
-from vocabx.checkpoint.resolve import resolve_model
-from vocabx.checkpoint.storage import Storage
+from vocabx.checkpoint.sources.hub_options import HubOptions, hub_origin, split_hub_id
+from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.staging.atomic import open_staging
+from vocabx.checkpoint.writing.ahead import Ahead
+from vocabx.checkpoint.writing.recoding import Recoding
+from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import OutputError
 from vocabx.core.initialization import Initialization

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.arrays import Ints, Matrix
 from vocabx.core.corpus import Texts
 from vocabx.core.errors import InputError

@@ -14,10 +14,10 @@ import numpy as np
 from vocabx.base import Base
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.config import lost_settings
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
+from vocabx.checkpoint.writing.ahead import Ahead
 from vocabx.conversation import open_chat, render
 from vocabx.core.alignment import Alignment
 from vocabx.core.corpus import Corpus, Texts, open_texts

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from vocabx.checkpoint import open_checkpoint
-from vocabx.checkpoint.hub_options import HubOptions
-from vocabx.checkpoint.resolve import resolve_model
-from vocabx.checkpoint.storage import COPY, Storage
+from vocabx.checkpoint.sources.hub_options import HubOptions
+from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.writing.storage import COPY, Storage
 from vocabx.core.arrays import Bools, Ints, Matrix
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.embeddings import Embeddings

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from vocabx.base import Base
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.arrays import Matrix
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from vocabx.checkpoint import staged_directory
-from vocabx.checkpoint.hub_options import HubOptions
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.hub_options import HubOptions
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError, OutputError
 from vocabx.core.report import Cell, Report, Table

@@ -12,12 +12,12 @@ from scipy.sparse import csr_array
 from vocabx.base import Base
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.ahead import Ahead
 from vocabx.checkpoint.config import lost_settings
-from vocabx.checkpoint.hub_options import HubOptions
-from vocabx.checkpoint.resolve import resolve_model
-from vocabx.checkpoint.storage import COPY, Storage
+from vocabx.checkpoint.sources.hub_options import HubOptions
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
+from vocabx.checkpoint.writing.ahead import Ahead
+from vocabx.checkpoint.writing.storage import COPY, Storage
 from vocabx.conversation import rendered_ids
 from vocabx.core.alignment import Alignment
 from vocabx.core.corpus import Corpus, Texts, open_texts

@@ -10,7 +10,7 @@ from typing import Any
 
 from vocabx.checkpoint import open_checkpoint
 from vocabx.checkpoint.config import configured_tie, read_json, vocabulary_size
-from vocabx.checkpoint.layouts import find_layout
+from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.checkpoint.read import CONFIG
 from vocabx.checkpoint.token_ids import sections
 from vocabx.core.errors import CheckpointError

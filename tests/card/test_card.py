@@ -11,12 +11,12 @@ import pytest
 from huggingface_hub import ModelCard, metadata_load
 
 import vocabx
-from tests.checkpoint.fake_hub import COMMIT, FakeHub
+from tests.checkpoint.sources.fake_hub import COMMIT, FakeHub
 from tests.extension.bases import SIZE, learning, save_base, save_tokenizer
 from tests.tokenizer_tools.toys import wordpiece
 from vocabx.card import check_languages
 from vocabx.checkpoint import open_checkpoint
-from vocabx.checkpoint.hub_options import HubOptions
+from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.core.errors import InputError
 from vocabx.manifest import FILE_NAME, Manifest
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vocabx.checkpoint import renames
+from vocabx.checkpoint.staging import renames
 
 __all__ = ["die", "killed", "without_flags"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vocabx.checkpoint.layouts import LAYOUTS, find_layout
+from vocabx.checkpoint.families.layouts import LAYOUTS, find_layout
 from vocabx.checkpoint.locate import VocabularyTensors, locate_vocabulary
 from vocabx.core.errors import CheckpointError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoint.fake_hub import COMMIT, FakeHub
+from tests.checkpoint.sources.fake_hub import COMMIT, FakeHub
 from tests.cli.conftest import Place, Run
 from tests.hub.account import FakeAccount
 from vocabx.card.proof import BEGIN, END

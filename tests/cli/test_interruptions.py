@@ -45,7 +45,7 @@ main.main(arguments, prog_name="vocabx")
 STAGES = {
     "tokenizer": "vocabx.tokenizer_tools.extend.search:find_witnesses",
     # By then all weights are there; of a model that loads, only config.json is missing.
-    "checkpoint": "vocabx.checkpoint.write:_write_generation_config",
+    "checkpoint": "vocabx.checkpoint.writing.write:_write_generation_config",
     "reopening": "vocabx.output:check_reopened",
 }
 

@@ -55,7 +55,7 @@ def test_a_cast_with_links_is_refused_in_one_sentence(command: str, place: Place
 
 
 def test_the_choices_are_those_of_the_library() -> None:
-    from vocabx.checkpoint.storage import DTYPES, SHARDS
+    from vocabx.checkpoint.writing.storage import DTYPES, SHARDS
 
     for name in ("extend", "replace", "trim"):
         options = {option.name: option for option in main.commands[name].params}

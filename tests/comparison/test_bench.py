@@ -8,7 +8,7 @@ import pytest
 import vocabx
 from tests.extension.bases import learning, save_tokenizer, transformers_model
 from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like, metaspace
-from vocabx.checkpoint.resize import LONG_RUN
+from vocabx.checkpoint.writing.resize import LONG_RUN
 from vocabx.comparison.bench import Bench
 from vocabx.comparison.setting import Setting, check_variants
 from vocabx.comparison.variants import Variant

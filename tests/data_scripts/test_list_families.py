@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import Any
 
 from tests.source_tree import ROOT
-from vocabx.checkpoint.layouts import known_types
-from vocabx.checkpoint.refusals import REFUSED
+from vocabx.checkpoint.families.layouts import known_types
+from vocabx.checkpoint.families.refusals import REFUSED
 
 script: Any = import_module("data_scripts.list_families")
 

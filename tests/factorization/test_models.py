@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.checkpoint.families.test_families import ENCODERS, FAMILIES, auto_class, make
 from tests.checkpoint.models import PLAN
-from tests.checkpoint.test_families import ENCODERS, FAMILIES, auto_class, make
 from tests.factorization.models import RANK, write
 from vocabx.factorization import FOLDED, MODEL
 

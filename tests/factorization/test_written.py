@@ -24,7 +24,7 @@ from tests.checkpoint.models import (
 )
 from tests.factorization.models import INPUT_RULE, RANK, RULES, write
 from vocabx.checkpoint import bytes_to_write, open_checkpoint
-from vocabx.checkpoint.resize import Resize
+from vocabx.checkpoint.writing.resize import Resize
 from vocabx.core.errors import CheckpointError, InputError
 from vocabx.core.plan import NEW, Plan
 from vocabx.factorization import FOLDED, MODEL, Factorization, factorize

@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from tests.checkpoint.fake_hub import refusal
+from tests.checkpoint.sources.fake_hub import refusal
 
 __all__ = ["FakeAccount"]
 

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 import vocabx
-from tests.checkpoint.fake_hub import refusal
+from tests.checkpoint.sources.fake_hub import refusal
 from tests.extension.bases import learning, save_base
 from tests.hub.account import FakeAccount
 from vocabx.core.errors import CheckpointError, InputError, OutputError

@@ -101,7 +101,7 @@ def run_and_kill_at_step(arguments: Sequence[str], step: int, hook: Hook | None 
 
 def without_renames_with_flags() -> None:
     """Let this process have a file system that cannot exchange two names."""
-    from vocabx.checkpoint import renames
+    from vocabx.checkpoint.staging import renames
 
     def refuse(source: bytes, target: bytes, flag: int) -> int:
         ctypes.set_errno(errno.EINVAL)

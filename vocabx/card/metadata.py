@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vocabx.checkpoint.hub_options import split_hub_id
+from vocabx.checkpoint.sources.hub_options import split_hub_id
 from vocabx.manifest import Manifest
 
 __all__ = ["card_metadata", "read_metadata", "spell_metadata"]

@@ -10,7 +10,7 @@ from typing import Any
 from vocabx.card.command import spell_command
 from vocabx.card.proof import UNPROVED, spell_region
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.hub_options import split_hub_id
+from vocabx.checkpoint.sources.hub_options import split_hub_id
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Table
 from vocabx.initializers.table import INITIALIZERS

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vocabx.checkpoint.layouts import find_layout, find_wrapper, text_path
+from vocabx.checkpoint.families.layouts import find_layout, find_wrapper, text_path
 from vocabx.checkpoint.token_ids import MovedIds, sections
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import NEW, Plan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vocabx.checkpoint.config import vocabulary_size
-from vocabx.checkpoint.layouts import Layout, check_family, find_layout, known_types
+from vocabx.checkpoint.families.layouts import Layout, check_family, find_layout, known_types
 from vocabx.core.errors import CheckpointError
 
 __all__ = ["VocabularyTensors", "locate_vocabulary"]

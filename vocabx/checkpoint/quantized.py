@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vocabx.checkpoint.layouts import find_layout
+from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.core.errors import CheckpointError
 
 __all__ = ["KINDS", "Quantization", "check_configuration", "check_vocabulary_tensors"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vocabx.checkpoint.config import GENERATION_CONFIG, configured_tie, read_json
-from vocabx.checkpoint.layouts import find_layout
+from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.checkpoint.locate import VocabularyTensors, locate_vocabulary
 from vocabx.checkpoint.quantized import check_configuration, check_vocabulary_tensors
 from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry, map_tensor, read_header

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vocabx.checkpoint.layouts import text_path
+from vocabx.checkpoint.families.layouts import text_path
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import NEW, Plan
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
-    from vocabx.checkpoint.hub_options import HubOptions
+    from vocabx.checkpoint.sources.hub_options import HubOptions
     from vocabx.core.report import Report
     from vocabx.request import Settings
     from vocabx.row_request import RowSettings
@@ -276,7 +276,7 @@ def publishing_options(command: Command) -> Command:
 
 def read_hub(options: dict[str, Any]) -> HubOptions:
     """Turn the values of `hub_options` into what the library takes; takes them out of `options`."""
-    from vocabx.checkpoint.hub_options import HubOptions
+    from vocabx.checkpoint.sources.hub_options import HubOptions
 
     return HubOptions(**{name: options.pop(name) for name in ("revision", "token", "cache_dir", "offline")})
 
@@ -349,6 +349,6 @@ def print_report(report: Report, as_json: bool) -> None:
 
 def model_directory(model: str, hub: HubOptions) -> Path:
     """Find the directory of a model or hub id whose tokenizer is needed, not its weights."""
-    from vocabx.checkpoint.resolve import resolve_model
+    from vocabx.checkpoint.sources.resolve import resolve_model
 
     return resolve_model(model, weights=False, hub=hub)

@@ -11,7 +11,7 @@ import click
 from vocabx.cli.options import make_stages
 
 if TYPE_CHECKING:
-    from vocabx.checkpoint.hub_options import HubOptions
+    from vocabx.checkpoint.sources.hub_options import HubOptions
     from vocabx.stages import Stages
 
 __all__ = ["prepare_push", "push"]

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.resize import Resize, check_plan, plan_resizes
+from vocabx.checkpoint.writing.resize import Resize, check_plan, plan_resizes
 from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan

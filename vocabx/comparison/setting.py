@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vocabx import __version__
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.comparison.results import fingerprint
 from vocabx.comparison.variants import Variant
 from vocabx.core.corpus import Corpus

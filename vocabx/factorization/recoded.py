@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vocabx.checkpoint import Checkpoint
-from vocabx.checkpoint.recoding import Decoder, Recoding, RowMap
+from vocabx.checkpoint.writing.recoding import Decoder, Recoding, RowMap
 from vocabx.core.arrays import Floats, Matrix
 from vocabx.core.errors import CheckpointError, InputError
 from vocabx.factorization.factors import Factors, Spectrum, spectrum

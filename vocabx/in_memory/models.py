@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.corpus import Texts
 from vocabx.extension import Extension, prepare
 from vocabx.in_memory.change import prepare_change

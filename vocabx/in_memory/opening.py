@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vocabx.base import Base
 from vocabx.checkpoint.read import CONFIG
-from vocabx.checkpoint.storage import Storage
+from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.errors import InputError, TokenizerError
 from vocabx.in_memory.refusals import check_model
 from vocabx.in_memory.tensors import VocabularyTensors, find_tensors, to_numpy

@@ -10,9 +10,9 @@ import numpy as np
 from vocabx.checkpoint import Checkpoint
 from vocabx.checkpoint.config import read_generation_config, resized_config
 from vocabx.checkpoint.read import StoredTensor
-from vocabx.checkpoint.resize import LONG_RUN
-from vocabx.checkpoint.storage import Storage, cast_settings
 from vocabx.checkpoint.token_ids import MovedIds, id_settings
+from vocabx.checkpoint.writing.resize import LONG_RUN
+from vocabx.checkpoint.writing.storage import Storage, cast_settings
 from vocabx.core.arrays import ROWS_PER_BLOCK, Ints, Matrix
 from vocabx.core.plan import Plan
 from vocabx.factorization import MODEL

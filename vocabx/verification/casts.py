@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from vocabx.checkpoint.casting import cast
 from vocabx.checkpoint.read import StoredTensor
+from vocabx.checkpoint.writing.casting import cast
 from vocabx.core.arrays import ROWS_PER_BLOCK, Ints, let_go
 
 __all__ = ["is_cast_of", "unlike_cast"]

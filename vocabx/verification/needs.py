@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from vocabx.checkpoint.casting import is_exact
+from vocabx.checkpoint.writing.casting import is_exact
 from vocabx.manifest import REPLACE
 from vocabx.verification.subject import Subject
 

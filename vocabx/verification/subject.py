@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vocabx.checkpoint import Checkpoint, open_checkpoint
-from vocabx.checkpoint.storage import Storage
+from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools
 from vocabx.core.embeddings import Embeddings

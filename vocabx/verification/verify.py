@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from vocabx.checkpoint.hub_options import HubOptions
-from vocabx.checkpoint.resolve import resolve_model
+from vocabx.checkpoint.sources.hub_options import HubOptions
+from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.say import Say, say_nothing
 from vocabx.manifest import Manifest

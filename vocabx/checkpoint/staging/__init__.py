@@ -1,0 +1,1 @@
+"""A directory that appears whole or not at all."""

@@ -1,0 +1,1 @@
+"""Writes a changed checkpoint, a block at a time."""
