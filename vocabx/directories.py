@@ -12,12 +12,13 @@ from vocabx.checkpoint.read import ADAPTER
 from vocabx.checkpoint.sources.hub_options import hub_origin
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.checkpoint.writing.ahead import Ahead
+from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.transfer import Materials
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.factorization import Factorization, Factorized, factorize
-from vocabx.output import base_name, output_directory, plan_storage, write_model, write_sentencepiece
+from vocabx.output import AS_STORED, base_name, output_directory, plan_storage, write_model, write_sentencepiece
 from vocabx.output_head import OutputHead
 from vocabx.request import Request, Settings
 from vocabx.stages import Stages
@@ -134,10 +135,8 @@ def plan_extension(
     What cannot be written as is asked for is said before the long work, and what stays is copied `ahead` during it.
     """
     materials = materials or request.check(request.open_corpus())  # what is missing is said before the base is read
-    checkpoint, source, base = open_base(
-        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
-    )
-    plan_storage(checkpoint, request.storage, stages, ahead)
+    directory = resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle)
+    checkpoint, source, base = open_base(directory, stages, request.storage, ahead)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     extension = prepare(
         base,
@@ -153,10 +152,16 @@ def plan_extension(
     return extension, checkpoint
 
 
-def open_base(directory: Path, stages: Stages) -> tuple[Checkpoint, FastSegmenter, Embeddings]:
-    """Open a model's checkpoint and tokenizer, and see to it that they belong together."""
+def open_base(
+    directory: Path, stages: Stages, storage: Storage = AS_STORED, ahead: Ahead | None = None
+) -> tuple[Checkpoint, FastSegmenter, Embeddings]:
+    """Open a model's checkpoint and tokenizer, and see to it that they belong together.
+
+    What cannot be stored as is asked for is said first, and copying `ahead` begins before the tokenizer is read.
+    """
     with stages("opening the base"):
         checkpoint = open_checkpoint(directory)
+        plan_storage(checkpoint, storage, stages, ahead)
         if (directory / ADAPTER).is_file():
             stages.notes["adapter"] = "left behind, for it was trained with the old rows; merge it first, or train anew"
         source = read_tokenizer(directory)

@@ -34,6 +34,7 @@ from vocabx.tokenizer_tools.sentencepiece_file import write_sentencepiece_file
 from vocabx.tokenizer_tools.write import TokenizerStyle, check_reopened, write_tokenizer
 
 __all__ = [
+    "AS_STORED",
     "Decision",
     "base_name",
     "output_directory",

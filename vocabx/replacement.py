@@ -31,7 +31,7 @@ from vocabx.directories import open_base, plan_factorization
 from vocabx.extension import mean_row, provenance
 from vocabx.factorization import Factorized
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
-from vocabx.output import base_name, output_directory, plan_storage, token_texts, write_model
+from vocabx.output import base_name, output_directory, token_texts, write_model
 from vocabx.ready_rows import ready_notes
 from vocabx.row_request import RowRequest, WrittenSettings
 from vocabx.stages import Stages
@@ -190,11 +190,9 @@ def plan_replacement(
     """Decide everything and write nothing; materials that are open already are not opened again."""
     materials = materials or request.check(request.open_corpus())
     target = read_tokenizer(resolve_model(request.tokenizer, weights=False, hub=request.hub.for_others))
-    checkpoint, source, rows = open_base(
-        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
-    )
+    directory = resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle)
+    checkpoint, source, rows = open_base(directory, stages, request.storage, ahead)
     base = Base.of(model, checkpoint, source, rows)
-    plan_storage(checkpoint, request.storage, stages, ahead)
     factorized = plan_factorization(checkpoint, request.factorization, len(source.tokens), stages)
     return prepare_replacement(base, target, request, materials, stages, factorized), checkpoint
 

@@ -29,7 +29,7 @@ from vocabx.core.tokens import TokenKind, TokenTable
 from vocabx.directories import open_base
 from vocabx.extension import mean_row
 from vocabx.manifest import TRIM, Manifest, installed_versions
-from vocabx.output import output_directory, plan_storage, token_texts, write_model
+from vocabx.output import output_directory, token_texts, write_model
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.tokenizer_tools.trim import TrimmedTokenizer, trim_tokenizer
@@ -187,10 +187,8 @@ def plan_trimming(
 ) -> tuple[Trimming, Checkpoint]:
     """Decide everything and write nothing."""
     corpus = request.open_corpus()  # a missing file is reported before the base is read
-    checkpoint, source, rows = open_base(
-        resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle), stages
-    )
-    plan_storage(checkpoint, request.storage, stages, ahead)
+    directory = resolve_model(model, hub=request.hub, trust_pickle=request.trust_pickle)
+    checkpoint, source, rows = open_base(directory, stages, request.storage, ahead)
     return prepare_trimming(Base.of(model, checkpoint, source, rows), corpus, request, stages), checkpoint
 
 

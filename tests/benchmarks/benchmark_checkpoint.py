@@ -38,6 +38,8 @@ from tests.benchmarks.initializer_inputs import KOREAN, LLAMA3
 from vocabx.core.report import Table
 
 NARROW = 512
+LINKED_SHARD = 1_250_000_000
+"""Of one size at every size of the model, as publishers have it: then those with rows of tokens are no larger."""
 Way = Callable[[Path, Path], Run]
 
 COPY = "cp -r and sync"
@@ -139,7 +141,7 @@ def compare_links(folder: Path, options: argparse.Namespace) -> None:
     width = options.dimensions or dimensions_of(max(options.links))
     for gigabytes in options.links:
         source = folder / "source"
-        build_checkpoint(source, gigabytes, width)
+        build_checkpoint(source, gigabytes, width, LINKED_SHARD)
         way = extending(folder, [*options.more, "--shards", "hardlink"])
         ways: dict[str, Way] = {COPY: checkpoint_ways.copy, f"{COMMAND}, hard links": way}
         show(measure(ways, source, folder / "target", options.runs, options.keep_cache))

@@ -28,11 +28,11 @@ def dimensions_of(gigabytes: float) -> int:
     return 4_096 if gigabytes >= 3 else 1_024
 
 
-def build_checkpoint(directory: Path, gigabytes: float, dimensions: int) -> None:
+def build_checkpoint(directory: Path, gigabytes: float, dimensions: int, largest_shard: int = LARGEST_SHARD) -> None:
     """Write config, index and shards, every byte drawn, with names and shapes as in Llama 3."""
     directory.mkdir()
     shapes = dict(_tensors(gigabytes * 1e9, dimensions))
-    filled = _shards(shapes)
+    filled = _shards(shapes, largest_shard)
     names = [f"model-{number:05d}-of-{len(filled):05d}.safetensors" for number in range(1, len(filled) + 1)]
     draw = np.random.Generator(np.random.SFC64(0))
     for name, shard in zip(names, filled, strict=True):
@@ -114,9 +114,9 @@ def _size(shape: Shape) -> int:
     return 2 * int(np.prod(shape, dtype=np.int64))
 
 
-def _shards(shapes: Mapping[str, Shape]) -> list[dict[str, Shape]]:
+def _shards(shapes: Mapping[str, Shape], largest: int) -> list[dict[str, Shape]]:
     """Fill shards in order, with at least a few."""
-    limit = min(LARGEST_SHARD, sum(map(_size, shapes.values())) // FEWEST_SHARDS)
+    limit = min(largest, sum(map(_size, shapes.values())) // FEWEST_SHARDS)
     filled: list[dict[str, Shape]] = [{}]
     for name, shape in shapes.items():
         if filled[-1] and sum(map(_size, filled[-1].values())) + _size(shape) > limit:

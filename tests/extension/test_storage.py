@@ -69,7 +69,7 @@ def test_links_that_cannot_be_made_are_refused_before_the_long_work(
     monkeypatch.setattr("os.link", refuse)
     with pytest.raises(OutputError, match=rf"{MIDDLE} cannot be hard-linked to the output: they lie on different"):
         command(base, tmp_path / "out", shards="hardlink", stages=stages)
-    assert [stage.name for stage in stages.finished] == ["opening the base"]
+    assert not stages.finished
     assert not (tmp_path / "out").exists()
     assert checksums(base).keys() == checksums(save_base(tmp_path / "other", shards=True)).keys()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from vocabx.checkpoint.config import read_generation_config, resized_config, resized_generation_config, spell_like
 from vocabx.checkpoint.read import CONFIG, GENERATION_CONFIG, INDEX, Checkpoint
-from vocabx.checkpoint.safetensors_file import BITS
+from vocabx.checkpoint.safetensors_file import BITS, SafetensorsFile
 from vocabx.checkpoint.staging.atomic import synchronize
 from vocabx.checkpoint.staging.journal import Journal
 from vocabx.checkpoint.writing.ahead import Ahead
@@ -24,6 +25,7 @@ from vocabx.checkpoint.writing.linking import check_links
 from vocabx.checkpoint.writing.recoding import Recoding
 from vocabx.checkpoint.writing.resize import check_plan, plan_resizes
 from vocabx.checkpoint.writing.storage import COPY, SHARDS, Storage, cast_settings
+from vocabx.checkpoint.writing.together import write_together
 from vocabx.checkpoint.writing.weight_file import carry_whole, write_weight_file
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization, RowRule
@@ -74,9 +76,11 @@ def write_checkpoint(
                 copied = ahead.steps(name) if ahead else None
                 carried = copied or carry_whole(checkpoint.files[name], out / name, storage.shards)
                 background.run(chain(carried, finishing.steps(name)))
-        for name in sorted(checkpoint.files.keys() - set(whole) - taken.keys()):
-            write_weight_file(checkpoint.files[name], changes, out / name, background)
-            background.run(finishing.steps(name))
+        touched = sorted(checkpoint.files.keys() - set(whole) - taken.keys())
+        write_together(
+            [partial(_write_touched, checkpoint.files[name], changes, out / name, finishing) for name in touched],
+            background.report,
+        )
     if checkpoint.index is not None:
         _write_json(changed_index(checkpoint, changes), checkpoint.directory / INDEX, out / INDEX)
     _write_generation_config(checkpoint, plan, out)
@@ -85,6 +89,14 @@ def write_checkpoint(
     config = cast_settings(config, storage.dtype) if storage.dtype else config
     _write_json(config, checkpoint.directory / CONFIG, out / CONFIG)
     synchronize(out / CONFIG)
+
+
+def _write_touched(
+    file: SafetensorsFile, changes: Changes, target: Path, finishing: Finishing, progress: Progress
+) -> None:
+    with Background(progress) as background:
+        write_weight_file(file, changes, target, background)
+        background.run(finishing.steps(target.name))
 
 
 def bytes_to_write(
