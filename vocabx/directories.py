@@ -75,7 +75,10 @@ def extend(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     check_languages(languages)
-    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (_, ahead):
+    keeps_rows = request.factorization is None
+    with output_directory(
+        model, Path(out), force, _texts(request), stages.say, keeps_rows=keeps_rows, hub=request.hub
+    ) as (_, ahead):
         extension, checkpoint = plan_extension(model, request, stages, ahead=ahead)
         write_model(
             extension,

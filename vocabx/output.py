@@ -84,20 +84,22 @@ def output_directory(
     say: Say = say_nothing,
     *,
     protect: Sequence[Path] = (),
+    keeps_rows: bool = False,
     hub: HubOptions = HubOptions(),  # noqa: B008  frozen
 ) -> Iterator[tuple[Path, Ahead]]:
     """Yield the base's directory, and what copies weights into a staged one that becomes `out`.
 
     Nothing is taken away but an earlier output. `say` hears what a run that was cut off has left.
     Of a hub id that directory has the settings and the tokenizer; who needs weights resolves it once more.
-    `in_use` names files that `out` must not hold, and `protect` directories that it must not overlap.
+    `in_use` names files that `out` must not hold, and `protect` directories that it must not overlap. `keeps_rows` says
+    that old rows will stay where they are.
     """
     _check_place(out, in_use)
     directory = resolve_model(model, weights=False, hub=hub)
     protected = [directory, *protect]
     with (
         open_staging(out, force, protected, check_replaced=lambda: _check_replaced(out), say=say) as staging,
-        Ahead(staging.directory, staging.journal) as ahead,
+        Ahead(staging.directory, staging.journal, keeps_rows=keeps_rows) as ahead,
     ):
         yield directory, ahead
 

@@ -161,12 +161,15 @@ def map_tensor(path: Path, entry: TensorEntry) -> Matrix:
         raise CheckpointError(f"{path}: tensor {entry.name} cannot be mapped: {error}.") from error
 
 
-def encode_header(entries: Iterable[TensorEntry], metadata: Mapping[str, str] | None) -> bytes:
-    """Spell the head of a file, length included; the entries' bytes are counted from its end."""
+def encode_header(entries: Iterable[TensorEntry], metadata: Mapping[str, str] | None, size: int = 0) -> bytes:
+    """Spell the head of a file, length included, and in `size` bytes if it fits.
+
+    The bytes of the entries are counted from its end.
+    """
     header: dict[str, object] = {} if metadata is None else {METADATA: metadata}
     for entry in entries:
         offsets = [entry.begin, entry.end]
         header[entry.name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": offsets}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % LENGTH_BYTES)
+    text += b" " * max(-len(text) % LENGTH_BYTES, size - LENGTH_BYTES - len(text))
     return len(text).to_bytes(LENGTH_BYTES, "little") + text

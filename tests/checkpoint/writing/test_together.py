@@ -24,7 +24,7 @@ def test_all_files_are_written_and_every_byte_is_told() -> None:
 
 
 def test_nothing_to_write_is_nothing_to_wait_for() -> None:
-    write_together([], [].append)
+    write_together([], list[int]().append)
 
 
 def test_where_one_fails_the_others_are_given_up() -> None:

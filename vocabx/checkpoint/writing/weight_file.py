@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry, encode_header
+from vocabx.checkpoint.writing.arrangement import arrange, copy_entries
 from vocabx.checkpoint.writing.background import Background
 from vocabx.checkpoint.writing.casting import cast_in_steps
 from vocabx.checkpoint.writing.changes import Changes
@@ -33,26 +34,44 @@ def carry_whole(file: SafetensorsFile, target: Path, shards: str) -> Iterator[in
         yield from copy_in_steps(source.fileno(), sink.fileno(), header, file.size)
 
 
-def write_weight_file(file: SafetensorsFile, changes: Changes, target: Path, background: Background) -> None:
-    """Write a file of which some tensors change; rows that are not copied are written by the background."""
-    with target.open("xb", buffering=0) as sink_file, file.path.open("rb", buffering=0) as source_file:
-        sink, source = sink_file.fileno(), source_file.fileno()
-        in_order = sorted(file.entries.values(), key=lambda entry: (entry.begin, entry.end))
-        begin = in_order[0].begin
-        added = changes.added(file)
-        write_bytes(sink, encode_header(_entries_after(file, in_order, changes, added), file.metadata))
-        for entry in in_order:
-            if changes.concern(entry):
-                copy_bytes(source, sink, begin, entry.begin, background.report)
+def write_weight_file(
+    file: SafetensorsFile, changes: Changes, target: Path, background: Background, begun: int | None = None
+) -> None:
+    """Write a file of which some tensors change; rows that are not copied are written by the background.
+
+    `begun` is how many bytes of tensors were copied to their places ahead, if the file is there already: those that
+    stay, and perhaps the rows of the first tensor that changes.
+    """
+    arrangement, added = arrange(file, changes.concern), changes.added(file)
+    placed = _entries_after(file, arrangement.in_order, changes, added)
+    header = encode_header(placed, file.metadata, arrangement.begin)
+    if len(header) != arrangement.begin:  # it did not fit, so nothing is at its place
+        target.unlink(missing_ok=True)
+        begun = None
+    with target.open("r+b" if begun is not None else "xb", buffering=0) as sink_file:
+        sink = sink_file.fileno()
+        write_bytes(sink, header)
+        with file.path.open("rb", buffering=0) as source_file:
+            source = source_file.fileno()
+            if begun is None:
+                for count in copy_entries(arrangement.stays, source, sink):
+                    background.report(count)
+            else:
+                background.report(arrangement.size_of_stays)
+                os.lseek(sink, arrangement.size_of_stays, os.SEEK_CUR)
+            there = (begun or 0) - arrangement.size_of_stays
+            for entry in arrangement.changes:
                 if entry.name in changes.resizes:
-                    _write_rows(changes.resizes[entry.name], target, sink, background)
+                    _write_rows(changes.resizes[entry.name], target, sink, background, max(there, 0) // entry.row_size)
                 else:
                     _cast(entry.name, entry, changes.entry_after(entry).dtype, source, sink, background)
-                begin = entry.end
-        copy_bytes(source, sink, begin, file.size, background.report)
+                there = 0
+            for count in copy_entries(arrangement.tail, source, sink):
+                background.report(count)
         for _, stored in added:
             write_bytes(sink, stored.reshape(-1).view(np.uint8).data)
             background.report(stored.nbytes)
+        os.ftruncate(sink, os.lseek(sink, 0, os.SEEK_CUR))
 
 
 def _entries_after(
@@ -83,11 +102,15 @@ def _cast(name: str, entry: TensorEntry, dtype: str, source: int, sink: int, bac
     os.lseek(sink, place, os.SEEK_SET)
 
 
-def _write_rows(resize: Resize, target: Path, sink: int, background: Background) -> None:
+def _write_rows(resize: Resize, target: Path, sink: int, background: Background, there: int) -> None:
+    """Write the rows of a tensor, of which the first are `there`, and leave the sink behind them."""
     # The long runs go first: reading them in order leaves them in memory, and new rows are made from them at random.
     begin, entry = os.lseek(sink, 0, os.SEEK_CUR), resize.source.entry
     with resize.source.path.open("rb", buffering=0) as source:
         for run in resize.long_runs:
+            if run.first == run.origin and run.first + run.size <= there:
+                background.report(run.size * resize.row_size)
+                continue
             os.lseek(sink, begin + run.first * resize.row_size, os.SEEK_SET)
             start = entry.begin + run.origin * entry.row_size
             kept = replace(entry, begin=start, end=start + run.size * entry.row_size)

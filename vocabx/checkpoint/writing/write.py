@@ -77,10 +77,9 @@ def write_checkpoint(
                 carried = copied or carry_whole(checkpoint.files[name], out / name, storage.shards)
                 background.run(chain(carried, finishing.steps(name)))
         touched = sorted(checkpoint.files.keys() - set(whole) - taken.keys())
-        write_together(
-            [partial(_write_touched, checkpoint.files[name], changes, out / name, finishing) for name in touched],
-            background.report,
-        )
+        write = partial(_write_touched, changes=changes, finishing=finishing, ahead=ahead)
+        tasks = [partial(write, checkpoint.files[name], out / name) for name in touched]
+        write_together(tasks, background.report)
     if checkpoint.index is not None:
         _write_json(changed_index(checkpoint, changes), checkpoint.directory / INDEX, out / INDEX)
     _write_generation_config(checkpoint, plan, out)
@@ -92,10 +91,20 @@ def write_checkpoint(
 
 
 def _write_touched(
-    file: SafetensorsFile, changes: Changes, target: Path, finishing: Finishing, progress: Progress
+    file: SafetensorsFile,
+    target: Path,
+    progress: Progress,
+    *,
+    changes: Changes,
+    finishing: Finishing,
+    ahead: Ahead | None,
 ) -> None:
+    begun = None
+    for count in (ahead.steps(target.name) if ahead else None) or ():
+        begun = count
+        progress(0)  # which ends this where the work was stopped
     with Background(progress) as background:
-        write_weight_file(file, changes, target, background)
+        write_weight_file(file, changes, target, background, begun)
         background.run(finishing.steps(target.name))
 
 
