@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -121,3 +122,9 @@ def test_the_longest_names_have_rooms(tmp_path: Path, name: str) -> None:
         assert room.path.name.endswith(".incomplete")
     other = name[:-1] + "y"
     assert room_path(tmp_path / name) != room_path(tmp_path / other)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_place_that_takes_no_directory_is_an_error_and_no_endless_wait() -> None:
+    with pytest.raises(FileNotFoundError), open_room(Path("/proc/out")):
+        pass

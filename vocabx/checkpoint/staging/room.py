@@ -21,6 +21,7 @@ __all__ = ["Room", "open_room", "remove", "room_path"]
 ENDING = ".incomplete"
 LONGEST_NAME = 255  # bytes, in every common file system
 LOCK = "lock"
+MOST_ATTEMPTS = 100
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EBADF)
 """What file systems without locks answer."""
 
@@ -96,7 +97,7 @@ def remove(path: Path) -> None:
 
 
 def _lock(path: Path, target: Path) -> int | None:
-    while True:
+    for _ in range(MOST_ATTEMPTS):
         try:
             with suppress(FileExistsError):
                 path.mkdir(0o700)
@@ -123,6 +124,7 @@ def _lock(path: Path, target: Path) -> int | None:
                 raise
             return None
         os.close(handle)
+    raise FileNotFoundError(errno.ENOENT, "The place takes no directory", str(path))  # such as /proc
 
 
 def _is_at(handle: int, path: Path) -> bool:
