@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 from tests.source_tree import LINKED, ROOT
+from vocabx.checkpoint.families.layouts import known_types
+from vocabx.checkpoint.families.refusals import REFUSED
 
 RUN = ("python", "console")
 SHOWN = ("", "bibtex", "ini", "json", "jsonl", "mermaid", "text", "toml", "tsv", "yaml")
@@ -219,3 +221,9 @@ def test_python_blocks_share_their_names() -> None:
     run_python("a = 1", "README.md", 1, names)
     run_python(">>> b = a + 1\n>>> b\n2\n", "README.md", 5, names)
     run_python("assert b == 2", "README.md", 9, names)
+
+
+def test_the_readme_counts_the_families_as_they_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"{len(known_types())} model types of transformers are known by name" in text
+    assert f"{len(REFUSED)} are refused with the reason" in text

@@ -87,6 +87,7 @@ def test_the_located_tensors_are_those_that_grow_with_the_vocabulary(model_type:
     assert rows is not None
     plan = Plan.appending(rows, MORE_GROWTH, rows, rows + MORE_GROWTH, {})
     larger = type(config).from_dict(resized_config(settings, plan))
+    compared = 0
     for model_class in classes(config).values():
         try:
             before = shapes_on_meta(model_class, config)
@@ -95,6 +96,7 @@ def test_the_located_tensors_are_those_that_grow_with_the_vocabulary(model_type:
         except (AttributeError, KeyError, TypeError, ValueError):
             # This class cannot be made from the defaults, or takes the settings of a part alone.
             continue
+        compared += 1
         after = shapes_on_meta(model_class, larger)
         grown = {name for name, shape in before.items() if shape != after[name]}
         found = locate_vocabulary(settings, before)
@@ -104,6 +106,8 @@ def test_the_located_tensors_are_those_that_grow_with_the_vocabulary(model_type:
         assert layout is not None
         if found.head is not None and tied is not None:
             assert layout.tied == bool(tied), model_class.__name__
+    if not compared:
+        pytest.skip(f"no class of {model_type} alone can be made from its defaults")
 
 
 def make_small(model_type: str) -> Any:
