@@ -88,7 +88,7 @@ class Destination:
                     self.api.upload_folder(
                         repo_id=self.name, folder_path=directory, commit_message=message, delete_patterns=REPLACED
                     )
-            except (OSError, ValueError, RuntimeError) as error:
+            except Exception as error:  # its client raises errors of the library that it asks with
                 again = f"vocabx push {directory} {self.name}{' --private' * self.private}"
                 raise OutputError(
                     f"{self.name} was not pushed: {_reason(error)}. The model is in {directory}; push it again with: "
@@ -117,7 +117,7 @@ def _check_account(api: Any, name: str) -> None:
         account = api.whoami()
     except LocalTokenNotFoundError as error:
         raise InputError(f"Pushing to {name} needs a token: give it with --token or HF_TOKEN.") from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # its client raises errors of the library that it asks with
         refused = getattr(getattr(error, "response", None), "status_code", None) in (401, 403)
         if refused:
             raise InputError("The hub does not know your token. Make one that may write, and give it with --token or "
@@ -140,7 +140,7 @@ def _check_content(api: Any, name: str) -> None:
         files = api.list_repo_files(name)
     except RepositoryNotFoundError:
         return
-    except (OSError, ValueError) as error:
+    except Exception as error:  # its client raises errors of the library that it asks with
         raise InputError(f"The hub cannot be asked what {name} holds: {_reason(error)}.") from error
     if FILE_NAME not in files and any(file.endswith(MODEL_FILES) for file in files):
         raise InputError(f"{name} holds a model that vocabx did not push, and is not replaced. Choose another name.")

@@ -16,6 +16,7 @@ from tests.extension.bases import SIZE, learning, save_base, save_tokenizer
 from tests.tokenizer_tools.toys import wordpiece
 from vocabx.card import check_languages
 from vocabx.checkpoint import open_checkpoint
+from vocabx.checkpoint.families.classes import auto_class
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.core.errors import InputError
 from vocabx.manifest import FILE_NAME, Manifest
@@ -180,9 +181,7 @@ def test_replaced_and_trimmed_models_have_cards_of_their_own(tmp_path: Path) -> 
     ],
 )
 def test_the_card_names_the_class_that_opens_the_model(config: Any, kind: str) -> None:
-    from vocabx.card.text import _model_class
-
-    assert _model_class(config) == kind
+    assert auto_class(config) == kind
 
 
 @pytest.mark.parametrize("language", ["Korean", "k", "KO", "", "ko\n"])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vocabx.core.errors import InputError
+from vocabx.core.errors import InputError, OutputError
 from vocabx.core.report import Report, Table
 
 __all__ = ["UNPROVED", "spell_proof", "spell_region", "write_proof"]
@@ -63,5 +63,8 @@ def write_proof(card: Path, reports: Sequence[Report]) -> None:
     else:
         changed = text[: text.index(BEGIN)] + region + text[text.index(END) + len(END) :]
     staged = card.with_name(f".{card.name}.incomplete")
-    staged.write_text(changed, encoding="utf-8")
-    os.replace(staged, card)
+    try:
+        staged.write_text(changed, encoding="utf-8")
+        os.replace(staged, card)
+    except OSError as error:
+        raise OutputError(f"{card} cannot be written: {error.strerror}. Nothing in it was changed.") from error

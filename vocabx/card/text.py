@@ -10,6 +10,7 @@ from typing import Any
 from vocabx.card.command import spell_command
 from vocabx.card.proof import UNPROVED, spell_region
 from vocabx.checkpoint import Checkpoint
+from vocabx.checkpoint.families.classes import auto_class
 from vocabx.checkpoint.sources.hub_options import split_hub_id
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Table
@@ -18,11 +19,6 @@ from vocabx.manifest import REPLACE, TRIM, Manifest
 
 __all__ = ["card_text"]
 
-CLASSES = (
-    (("ForCausalLM", "LMHeadModel"), "AutoModelForCausalLM"),
-    (("ForMaskedLM",), "AutoModelForMaskedLM"),
-    (("ForPreTraining",), "AutoModelForPreTraining"),
-)
 ARXIV = re.compile(r"\b\d{4}\.\d{5}\b")
 
 
@@ -127,7 +123,7 @@ def _runs(plan: Plan, most: int = 4) -> str:
 
 
 def _loading(manifest: Manifest, config: Mapping[str, Any]) -> str:
-    kind, code = _model_class(config), ""
+    kind, code = auto_class(config), ""
     if manifest.factorization.get("form") == "model":
         kind, code = "AutoModelForCausalLM", ", trust_remote_code=True"
     return (
@@ -138,14 +134,6 @@ def _loading(manifest: Manifest, config: Mapping[str, Any]) -> str:
         f"model = {kind}.from_pretrained(place{code})\n"
         "```"
     )
-
-
-def _model_class(config: Mapping[str, Any]) -> str:
-    names = [str(name) for name in config.get("architectures") or []]
-    if any(name.endswith("ForConditionalGeneration") for name in names):
-        is_multimodal = any(part in config for part in ("vision_config", "audio_config"))
-        return "AutoModelForImageTextToText" if is_multimodal else "AutoModelForSeq2SeqLM"
-    return next((kind for endings, kind in CLASSES if any(name.endswith(endings) for name in names)), "AutoModel")
 
 
 def _training(manifest: Manifest) -> str:

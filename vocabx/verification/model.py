@@ -9,19 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from vocabx.checkpoint.config import read_json
+from vocabx.checkpoint.families.classes import auto_class
 from vocabx.core.errors import CheckpointError
 from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code, model_settings
 
 __all__ = ["OpenedModel", "open_model"]
-
-CLASSES = (
-    ("ForCausalLM", "AutoModelForCausalLM"),
-    ("LMHeadModel", "AutoModelForCausalLM"),
-    ("ForMaskedLM", "AutoModelForMaskedLM"),
-    ("ForPreTraining", "AutoModelForPreTraining"),
-    ("ForConditionalGeneration", "AutoModelForImageTextToText"),
-)
-"""End of an architecture's name → the class that opens it; any other is opened without a head, by AutoModel."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +36,8 @@ class OpenedModel:
 
     @property
     def is_headed(self) -> bool:
-        """Whether it scores tokens."""
-        return self.kind != "AutoModel"
+        """Whether it scores tokens; a discriminator, say, has a head and does not."""
+        return self.kind != "AutoModel" and self.model.get_output_embeddings() is not None
 
     @property
     def rows(self) -> int:
@@ -60,25 +52,30 @@ class OpenedModel:
     def scores(self, ids: Sequence[int]) -> Any:
         """Run it on one text; return a tensor of float32 and shape (tokens, rows), or (tokens, D) without a head."""
         output = self._run(ids)
-        name = "logits" if "logits" in output else "prediction_logits"
-        return (output[name] if self.is_headed else output.last_hidden_state)[0].float()
+        if self.is_headed:
+            return output["logits" if "logits" in output else "prediction_logits"][0].float()
+        return output.last_hidden_state[0].float() if "last_hidden_state" in output else self.last_state(ids)
 
     def last_state(self, ids: Sequence[int]) -> Any:
         """Run it on one text; return what its last layer gives, a tensor of float32 and shape (tokens, D)."""
-        return self._run(ids, output_hidden_states=True).hidden_states[-1][0].float()
+        output = self._run(ids, output_hidden_states=True)
+        states = output["decoder_hidden_states" if "decoder_hidden_states" in output else "hidden_states"]
+        return states[-1][0].float()
 
     def _run(self, ids: Sequence[int], **options: Any) -> Any:
         import torch
 
+        tensor = torch.tensor([list(ids)])
+        if self.model.config.is_encoder_decoder:
+            options["decoder_input_ids"] = tensor
         with torch.inference_mode():
-            return self.model(input_ids=torch.tensor([list(ids)]), **options)
+            return self.model(input_ids=tensor, **options)
 
 
 def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
     """Open it on the CPU, by default in its stored type, with nothing from the network and no code that is not ours."""
     config = read_json(directory / "config.json")
-    architectures = config.get("architectures") or [""]
-    kind = next((name for end, name in CLASSES if str(architectures[0]).endswith(end)), "AutoModel")
+    kind = auto_class(config)
     is_factorized = RANK_SETTING in config
     try:
         with _no_progress_bar():

@@ -132,7 +132,8 @@ def check_storage(checkpoint: Checkpoint, storage: Storage, out: Path | None = N
     kept = [checkpoint.files[name] for name in unchanged_files(checkpoint, storage)]
     if storage.shards == COPY:
         return ""
-    if storage.dtype and not kept:
+    is_cast = any(storage.is_cast(tensor.entry) for tensor in checkpoint.tensors.values())
+    if is_cast and not kept:
         raise InputError(
             f"A cast to {storage.dtype} changes every weight file, so that there is none to {storage.shards}. Leave "
             "out --shards or --dtype (shards=, dtype=)."
