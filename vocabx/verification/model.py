@@ -66,7 +66,7 @@ class OpenedModel:
         import torch
 
         tensor = torch.tensor([list(ids)])
-        if self.model.config.is_encoder_decoder:
+        if getattr(self.model.config, "is_encoder_decoder", False):
             options["decoder_input_ids"] = tensor
         with torch.inference_mode():
             return self.model(input_ids=tensor, **options)
