@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vocabx.checkpoint.read import Checkpoint
-from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry
+from vocabx.checkpoint.safetensors_file import SafetensorsFile
 from vocabx.checkpoint.staging.atomic import synchronize
 from vocabx.checkpoint.staging.journal import Journal
 from vocabx.checkpoint.writing.arrangement import arrange, copy_entries
 from vocabx.checkpoint.writing.background import Background
-from vocabx.checkpoint.writing.changes import unchanged_files
+from vocabx.checkpoint.writing.changes import is_changed, unchanged_files
 from vocabx.checkpoint.writing.copying import copy_in_steps
 from vocabx.checkpoint.writing.storage import COPY, Storage
 from vocabx.checkpoint.writing.weight_file import carry_whole
@@ -25,7 +24,7 @@ __all__ = ["Ahead"]
 SECONDS_BETWEEN_LOOKS = 0.05
 
 
-class Ahead:
+class Ahead(Background):
     """One thread that copies what stays into the staged directory `out`; it is given up where the block fails.
 
     `journal` is that of the staged directory. With `keeps_rows`, old rows are copied too, to where an extension of the
@@ -33,19 +32,19 @@ class Ahead:
     """
 
     def __init__(self, out: Path, journal: Journal, *, keeps_rows: bool = False) -> None:
+        super().__init__(lambda count: None)
         self.out, self.journal = out, journal
         self._keeps_rows = keeps_rows
-        self._background = Background(lambda count: None)
         self._copies: dict[str, Future[int]] = {}
 
     def start(self, checkpoint: Checkpoint, storage: Storage) -> None:
         """Begin to copy, but for what an earlier run has finished; links take no time and are made later."""
         whole = unchanged_files(checkpoint, storage)
         for name in sorted(checkpoint.files.keys() - set(whole) - self.journal.names):
-            self._copies[name] = self._background.run(self._begun(checkpoint, storage, name))
+            self._copies[name] = self.run(self._begun(checkpoint, storage, name))
         for name in whole if storage.shards == COPY else ():
             if name not in self.journal.names:
-                self._copies[name] = self._background.run(_copied(checkpoint.files[name], self.out / name))
+                self._copies[name] = self.run(_copied(checkpoint.files[name], self.out / name))
 
     def steps(self, name: str) -> Iterator[int] | None:
         """Wait for a file, with steps of no bytes, and yield its bytes of tensors; None where it was not begun."""
@@ -54,12 +53,8 @@ class Ahead:
 
     def _begun(self, checkpoint: Checkpoint, storage: Storage, name: str) -> Iterator[int]:
         """Copy what stays of a file, and the rows of the first tensor that gets other ones."""
-
-        def is_changed(entry: TensorEntry) -> bool:
-            return entry.name in checkpoint.resized or storage.is_cast(entry)
-
         file, target = checkpoint.files[name], self.out / name
-        arrangement = arrange(file, is_changed)
+        arrangement = arrange(file, partial(is_changed, checkpoint, storage))
         with target.open("xb", buffering=0) as sink, file.path.open("rb", buffering=0) as source:
             os.lseek(sink.fileno(), arrangement.begin, os.SEEK_SET)
             yield from copy_entries(arrangement.stays, source.fileno(), sink.fileno())
@@ -67,15 +62,6 @@ class Ahead:
             if self._keeps_rows and not storage.is_cast(first):
                 yield from copy_in_steps(source.fileno(), sink.fileno(), first.begin, first.end)
         synchronize(target)
-
-    def __enter__(self) -> Self:
-        self._background.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._background.__exit__(kind, error, trace)
 
 
 def _copied(file: SafetensorsFile, target: Path) -> Iterator[int]:

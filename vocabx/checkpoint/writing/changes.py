@@ -17,17 +17,21 @@ from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.arrays import Matrix
 from vocabx.core.errors import CheckpointError
 
-__all__ = ["Changes", "changed_index", "unchanged_files"]
+__all__ = ["Changes", "changed_index", "is_changed", "unchanged_files"]
 
 
 def unchanged_files(checkpoint: Checkpoint, storage: Storage) -> list[str]:
     """Name the weight files that hold neither rows of tokens nor anything to cast."""
-    names = set(checkpoint.resized)
     return [
         name
         for name, file in sorted(checkpoint.files.items())
-        if not any(entry.name in names or storage.is_cast(entry) for entry in file.entries.values())
+        if not any(is_changed(checkpoint, storage, entry) for entry in file.entries.values())
     ]
+
+
+def is_changed(checkpoint: Checkpoint, storage: Storage, entry: TensorEntry) -> bool:
+    """Whether a tensor holds rows of tokens, or is cast."""
+    return entry.name in checkpoint.resized or storage.is_cast(entry)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vocabx.checkpoint.safetensors_file import read_header
 from vocabx.checkpoint.staging.journal import Journal
@@ -14,12 +12,12 @@ from vocabx.checkpoint.writing.background import Background
 __all__ = ["Finishing"]
 
 
-class Finishing:
+class Finishing(Background):
     """One thread that waits for the disk to hold what is written; without a journal it does nothing."""
 
     def __init__(self, out: Path, journal: Journal | None) -> None:
+        super().__init__(lambda count: None)
         self._out, self._journal = out, journal
-        self._background = Background(lambda count: None)
 
     def taken_over(self, name: str) -> int | None:
         """Return the bytes of tensors in a file that an earlier run has finished; None where it is to be written."""
@@ -31,17 +29,8 @@ class Finishing:
         """Note a file: the last task of those that write it, and not done where they were given up."""
         yield 0
         if self._journal is not None:
-            self._background.run(self._note(self._journal, self._out / name))
+            self.run(self._note(self._journal, self._out / name))
 
     def _note(self, journal: Journal, path: Path) -> Iterator[int]:
         yield 0
         journal.finish(path)
-
-    def __enter__(self) -> Self:
-        self._background.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._background.__exit__(kind, error, trace)
