@@ -112,8 +112,8 @@ def test_every_data_file_reaches_the_wheel() -> None:
 
 def test_the_command_exists() -> None:
     (command,) = listed(read_setup()["options.entry_points"]["console_scripts"])
-    assert command == "vocabx = vocabx.cli:main"
-    assert "vocabx.cli" in modules()
+    assert command == "vocabx = vocabx.cli.program:run"
+    assert "vocabx.cli.program" in modules()
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -100,6 +100,12 @@ class FastSegmenter:
 
         return Tokenizer(self.backend.model)
 
+    def let_go(self) -> None:
+        """Forget what takes most memory beside the pipeline itself; it is read again when it is asked for."""
+        self.family, self.tokens  # noqa: B018  read of it, and small
+        for name in ("definition", "merges"):
+            vars(self).pop(name, None)
+
     def segment_lines(self, lines: Sequence[str]) -> Segmentation:
         """Encode lines through the whole pipeline, without special tokens around them."""
         given = tuple(lines)

@@ -1,6 +1,6 @@
 """`python -m vocabx`."""
 
-from vocabx.cli import main
+from vocabx.cli.program import run
 
 if __name__ == "__main__":
-    main(prog_name="vocabx")
+    run()

@@ -80,6 +80,8 @@ def extend(
         model, Path(out), force, _texts(request), stages.say, keeps_rows=keeps_rows, hub=request.hub
     ) as (_, ahead):
         extension, checkpoint = plan_extension(model, request, stages, ahead=ahead)
+        for segmenter in (extension.tokenizer.source, extension.segmenter):
+            segmenter.let_go()  # before two more of its size are needed, to write it and to read it again
         write_model(
             extension,
             checkpoint,

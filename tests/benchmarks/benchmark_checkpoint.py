@@ -168,6 +168,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.links and not resources():
         parser.error(f"--links runs the whole command, which needs {LLAMA3} and {KOREAN}")
+    if options.directory:
+        options.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.directory) as folder:
         (compare_links if options.links else compare)(Path(folder), options)
 
