@@ -17,6 +17,7 @@ from vocabx.checkpoint.writing.background import Background
 from vocabx.checkpoint.writing.changes import is_changed, unchanged_files
 from vocabx.checkpoint.writing.copying import copy_in_steps
 from vocabx.checkpoint.writing.storage import COPY, Storage
+from vocabx.checkpoint.writing.together import FILES_AT_ONCE
 from vocabx.checkpoint.writing.weight_file import carry_whole
 
 __all__ = ["Ahead"]
@@ -25,14 +26,14 @@ SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class Ahead(Background):
-    """One thread that copies what stays into the staged directory `out`; it is given up where the block fails.
+    """Threads that copy what stays into the staged directory `out`; they are given up where the block fails.
 
     `journal` is that of the staged directory. With `keeps_rows`, old rows are copied too, to where an extension of the
     vocabulary has them.
     """
 
     def __init__(self, out: Path, journal: Journal, *, keeps_rows: bool = False) -> None:
-        super().__init__(lambda count: None)
+        super().__init__(lambda count: None, FILES_AT_ONCE)
         self.out, self.journal = out, journal
         self._keeps_rows = keeps_rows
         self._copies: dict[str, Future[int]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vocabx.checkpoint.safetensors_file import SafetensorsFile, TensorEntry
-from vocabx.checkpoint.writing.copying import copy_in_steps
+from vocabx.checkpoint.writing.copying import copy_once
 
 __all__ = ["Arrangement", "arrange", "copy_entries"]
 
@@ -57,7 +57,7 @@ def copy_entries(entries: Sequence[TensorEntry], source: int, sink: int) -> Iter
     begin = end = 0
     for entry in entries:
         if entry.begin != end:
-            yield from copy_in_steps(source, sink, begin, end)
+            yield from copy_once(source, sink, begin, end)
             begin = entry.begin
         end = entry.end
-    yield from copy_in_steps(source, sink, begin, end)
+    yield from copy_once(source, sink, begin, end)

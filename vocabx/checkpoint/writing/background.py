@@ -15,12 +15,15 @@ __all__ = ["Background"]
 
 
 class Background:
-    """One thread that runs tasks in order; a task yields how many bytes it has written since its last step."""
+    """Threads that take tasks in order, one unless more are asked for.
 
-    def __init__(self, progress: Progress) -> None:
+    A task yields how many bytes it has written since its last step.
+    """
+
+    def __init__(self, progress: Progress, threads: int = 1) -> None:
         self._progress = progress
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pool = ThreadPoolExecutor(threads)
         self._waiting: list[Future[int]] = []
 
     def run(self, steps: Iterator[int]) -> Future[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from vocabx.core.errors import CheckpointError
 
-__all__ = ["Progress", "copy_bytes", "copy_in_steps", "write_bytes", "write_bytes_at"]
+__all__ = ["Progress", "copy_bytes", "copy_in_steps", "copy_once", "write_bytes", "write_bytes_at"]
 
 Progress = Callable[[int], None]
 """Told how many bytes were written since the last call."""
@@ -58,6 +58,19 @@ def copy_in_steps(source: int, sink: int, begin: int, end: int) -> Iterator[int]
         if begin == end:
             return
     raise CheckpointError("A weight file became shorter while it was copied. Nothing else may write to the model.")
+
+
+def copy_once(source: int, sink: int, begin: int, end: int) -> Iterator[int]:
+    """Do the same with bytes that are not needed again: the system need not keep them in memory.
+
+    It would keep a large model twice, what is read and what is written, and to find the room for it takes a good part of
+    the time.
+    """
+    for count in copy_in_steps(source, sink, begin, end):
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(source, begin, count, os.POSIX_FADV_DONTNEED)
+        begin += count
+        yield count
 
 
 def _repeat(step: Step, source: int, sink: int, begin: int, end: int) -> Iterator[int]:

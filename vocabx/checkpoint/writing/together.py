@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from vocabx.checkpoint.writing.copying import Progress
 
-__all__ = ["write_together"]
+__all__ = ["FILES_AT_ONCE", "write_together"]
 
 FILES_AT_ONCE = 2
 """One core copies at half the speed of two."""

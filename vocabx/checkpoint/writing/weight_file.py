@@ -14,7 +14,7 @@ from vocabx.checkpoint.writing.arrangement import arrange, copy_entries
 from vocabx.checkpoint.writing.background import Background
 from vocabx.checkpoint.writing.casting import cast_in_steps
 from vocabx.checkpoint.writing.changes import Changes
-from vocabx.checkpoint.writing.copying import copy_bytes, copy_in_steps, write_bytes
+from vocabx.checkpoint.writing.copying import copy_bytes, copy_once, write_bytes
 from vocabx.checkpoint.writing.linking import link_file
 from vocabx.checkpoint.writing.resize import Resize
 from vocabx.checkpoint.writing.storage import COPY
@@ -31,7 +31,7 @@ def carry_whole(file: SafetensorsFile, target: Path, shards: str) -> Iterator[in
         return
     with target.open("xb", buffering=0) as sink, file.path.open("rb", buffering=0) as source:
         copy_bytes(source.fileno(), sink.fileno(), 0, header, lambda count: None)
-        yield from copy_in_steps(source.fileno(), sink.fileno(), header, file.size)
+        yield from copy_once(source.fileno(), sink.fileno(), header, file.size)
 
 
 def write_weight_file(
