@@ -63,8 +63,7 @@ def copy_in_steps(source: int, sink: int, begin: int, end: int) -> Iterator[int]
 def copy_once(source: int, sink: int, begin: int, end: int) -> Iterator[int]:
     """Do the same with bytes that are not needed again: the system need not keep them in memory.
 
-    It would keep a large model twice, what is read and what is written, and to find the room for it takes a good part of
-    the time.
+    It would keep a large model twice, what is read and what is written, and to find that room takes time.
     """
     for count in copy_in_steps(source, sink, begin, end):
         if hasattr(os, "posix_fadvise"):
