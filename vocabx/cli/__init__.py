@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import Any
 
@@ -58,8 +57,6 @@ def _left(context: click.Context, stop: BaseException) -> str:
 @click.version_option(__version__)
 def main() -> None:
     """Give a pretrained language model the vocabulary of a new language."""
-    # Without torch, transformers announces that models cannot be used; here only its tokenizers are.
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
 
 @main.group()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from vocabx.cli import main
+from vocabx.core.collection import give_back_large_blocks
 
 __all__ = ["COMPUTING_OPTIONS", "TOKENIZER_COMMANDS", "run"]
 
@@ -17,6 +19,9 @@ COMPUTING_OPTIONS = ("--encoder",)
 
 def run() -> None:
     """Run the command of this process's arguments."""
+    give_back_large_blocks()
+    # Without torch, transformers announces that models cannot be used; here only its tokenizers are.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     if _needs_tokenizers_alone(sys.argv[1:]):
         _import_tokenizers_alone()
     main(prog_name="vocabx")

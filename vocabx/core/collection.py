@@ -5,10 +5,14 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["give_back_memory", "paused_collection"]
+__all__ = ["give_back_large_blocks", "give_back_memory", "paused_collection"]
+
+LARGE = 2**20
+MMAP_THRESHOLD = -3
+"""What glibc calls the setting (`M_MMAP_THRESHOLD` of malloc.h)."""
 
 
 @contextmanager
@@ -31,6 +35,18 @@ def give_back_memory() -> None:
 
     It keeps what a large vocabulary leaves behind, between what is still used, and asks for more for the next one.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
+    if trim := _c_function("malloc_trim"):
         trim(0)
+
+
+def give_back_large_blocks() -> None:
+    """Have the C library give every block of 1 MiB or more back as soon as it is freed, where it has a way (glibc).
+
+    Left alone, it learns from the first large block that is freed to keep those that follow.
+    """
+    if set_option := _c_function("mallopt"):
+        set_option(MMAP_THRESHOLD, LARGE)
+
+
+def _c_function(name: str) -> Callable[..., int] | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
