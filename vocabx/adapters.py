@@ -10,7 +10,7 @@ from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.core.errors import InputError
 from vocabx.manifest import Manifest
 
-__all__ = ["trainable_token_indices"]
+__all__ = ["row_modules", "trainable_token_indices"]
 
 
 def trainable_token_indices(directory: str | Path) -> dict[str, list[int]]:
@@ -42,10 +42,11 @@ def trainable_token_indices(directory: str | Path) -> dict[str, list[int]]:
     if not ids:
         raise InputError(f"{directory} has no new rows: all of them are the base's.")
     checkpoint = open_checkpoint(directory)
-    return {name: list(ids) for name in _modules(checkpoint)}
+    return {name: list(ids) for name in row_modules(checkpoint)}
 
 
-def _modules(checkpoint: Checkpoint) -> list[str]:
+def row_modules(checkpoint: Checkpoint) -> list[str]:
+    """Name the modules whose rows belong to tokens: the input, and a head of its own."""
     layout = find_layout(checkpoint.config)
     parents = {name.rpartition(".")[0] for name in checkpoint.tensors}
     if layout is not None and checkpoint.input.endswith(layout.heads):  # a shared matrix under the head's name

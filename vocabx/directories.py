@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
 from vocabx.card import check_languages, write_card
 from vocabx.checkpoint import Checkpoint, open_checkpoint
+from vocabx.checkpoint.config import read_generation_config
+from vocabx.checkpoint.families.layouts import find_layout
 from vocabx.checkpoint.read import ADAPTER
 from vocabx.checkpoint.sources.hub_options import hub_origin
 from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.taken_ids import check_not_taken
 from vocabx.checkpoint.writing.ahead import Ahead
 from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.corpus import Texts
 from vocabx.core.embeddings import Embeddings
+from vocabx.core.setting_types import as_path
 from vocabx.core.transfer import Materials
 from vocabx.extension import Extension, prepare, tokenizer_manifest, train
 from vocabx.factorization import Factorization, Factorized, factorize
@@ -77,7 +82,7 @@ def extend(
     check_languages(languages)
     keeps_rows = request.factorization is None
     with output_directory(
-        model, Path(out), force, _texts(request), stages.say, keeps_rows=keeps_rows, hub=request.hub
+        model, as_path("out", out), force, _texts(request), stages.say, keeps_rows=keeps_rows, hub=request.hub
     ) as (_, ahead):
         extension, checkpoint = plan_extension(model, request, stages, ahead=ahead)
         for segmenter in (extension.tokenizer.source, extension.segmenter):
@@ -109,7 +114,8 @@ def extend_tokenizer_only(
     request = Request(corpus, size, **settings)
     stages = stages or Stages()
     text = request.open_corpus()
-    with output_directory(model, Path(out), force, _texts(request), stages.say, hub=request.hub) as (directory, ahead):
+    place = as_path("out", out)
+    with output_directory(model, place, force, _texts(request), stages.say, hub=request.hub) as (directory, ahead):
         stage = ahead.out
         tokenizer = train(read_tokenizer(directory), text, request, stages)
         write_tokenizer(tokenizer.segmenter, directory, stage)
@@ -153,6 +159,7 @@ def plan_extension(
         head=OutputHead.of(checkpoint),
         materials=materials,
         factorized=factorized,
+        check_ids=partial(check_not_taken, checkpoint.config, read_generation_config(directory), len(source.tokens)),
     )
     return extension, checkpoint
 
@@ -169,8 +176,20 @@ def open_base(
         plan_storage(checkpoint, storage, stages, ahead)
         if (directory / ADAPTER).is_file():
             stages.notes["adapter"] = "left behind, for it was trained with the old rows; merge it first, or train anew"
+        if find_layout(checkpoint.config) is None:
+            stages.notes["family"] = _guess(checkpoint)
         source = read_tokenizer(directory)
         return checkpoint, source, Embeddings(source.tokens, checkpoint.matrix(checkpoint.input))
+
+
+def _guess(checkpoint: Checkpoint) -> str:
+    """Say what the tensors of a model of no known type were taken for, by their shapes and names."""
+    head = f"{checkpoint.head} for the output head" if checkpoint.head else "none for an output head of its own"
+    biases = f", {', '.join(checkpoint.biases)} for its bias" if checkpoint.biases else ""
+    return (
+        f"the model type {checkpoint.config.get('model_type')!r} is not known; {checkpoint.input} was taken for the "
+        f"input embedding, {head}{biases}; see whether that is so, and verify the result"
+    )
 
 
 def plan_factorization(

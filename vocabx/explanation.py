@@ -18,6 +18,7 @@ from vocabx.core.plan import NEW
 from vocabx.core.report import Cell, Report, Table
 from vocabx.core.tokens import TokenTable
 from vocabx.manifest import Manifest, NewToken, load_alignments
+from vocabx.ready_rows import GIVEN
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 
 __all__ = ["Explainer"]
@@ -90,18 +91,20 @@ class Explainer:
         if token.needed_by is not None:
             facts["needed by"] = self.tokens.show(token.needed_by)
         if token.origin is not None:
-            facts["row"] = f"{token.origin}, evidence: {token.evidence}"
+            known = "" if token.evidence is None else f", evidence: {token.evidence}"
+            facts["row"] = f"{token.origin}{known}"
         checkpoint = open_checkpoint(self.directory) if self.manifest.rows else None
-        tables = [self._sources(matrix, token) for matrix in self._distinct(checkpoint)]
+        tables = [self._sources(matrix, token) for matrix in self._distinct(checkpoint, token)]
         return Report("", facts, [*tables, *self._neighbours(token, checkpoint)])
 
-    def _distinct(self, checkpoint: Checkpoint | None) -> list[str]:
-        """Name the matrices that are there, one for each file of weights."""
+    def _distinct(self, checkpoint: Checkpoint | None, token: NewToken) -> list[str]:
+        """Name the matrices that are there and whose row of the token was not given, one for each file of weights."""
         if checkpoint is None:
             return []
         names = ["input"]
         names += ["head"] if checkpoint.head is not None and not checkpoint.tied else []
         names += ["bias"] if checkpoint.biases else []
+        names = [name for name in names if token.origin != GIVEN or not self.manifest.given_rows.get(name)]
         file_of = {self.manifest.rows[name]: name for name in reversed(names) if name in self.alignments}
         return [name for name in names if name in file_of.values()]
 

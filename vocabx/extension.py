@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypedDict
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.alignment import Alignment, Origin, mean_over
-from vocabx.core.arrays import Bools
+from vocabx.core.arrays import Bools, Ints
 from vocabx.core.corpus import Corpus
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.initialization import Initialization, RowRule
@@ -22,10 +22,11 @@ from vocabx.factorization import Factorized
 from vocabx.manifest import EXTEND, TOKENIZER_EXTEND, Manifest, NewToken, installed_versions
 from vocabx.output import base_name
 from vocabx.output_head import OutputHead
-from vocabx.ready_rows import ready_notes
+from vocabx.ready_rows import GIVEN, ReadyRule, given_rows, made_by_method, ready_notes
 from vocabx.request import SHIPPED_SAMPLE, Request
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.extend import extend_tokenizer
+from vocabx.tokenizer_tools.extend.append import free_ids
 from vocabx.tokenizer_tools.extend.extended import ExtendedTokenizer
 from vocabx.tokenizer_tools.extend.merges import Merge
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -151,19 +152,26 @@ def prepare(
     head: OutputHead = OutputHead(),  # noqa: B008  frozen
     materials: Materials | None = None,
     factorized: Factorized | None = None,
+    check_ids: Callable[[Ints], None] = lambda _: None,
 ) -> Extension:
     """Train the tokenizer, unless one of the same request is given, and make the rules for all rows.
 
     New tokens take reserved slots of the base over, if they are given any, and follow its last id; there they take over
     its padding rows before the matrix grows. It never shrinks. Materials that are open already are not opened again.
+    `check_ids` raises where new tokens must not have some ids; it is asked before the long work if these are known.
     """
+    if tokenizer is None and request.size is not None:
+        count = request.size + len(request.control_tokens)
+        check_ids(free_ids(source, count, reuse_reserved=request.reuse_reserved))
     corpus = request.open_corpus()
     materials = materials or request.check(corpus)
+    request.check_rows(base.rows, head)
     with stages("reading the base's rows"):
         usable = base.usable()
         padding = mean_row(usable)
     tokenizer = tokenizer or train(source, corpus, request, stages)
     plan = _plan(tokenizer, len(base.rows), request.pad_to_multiple or 1)
+    check_ids(plan.new_ids)
     with stages("weights of the new rows"):
         transfer = request.transfer(
             source, tokenizer.segmenter, tokenizer.new_ids, usable, materials, base.rows, head.rows, stages.say
@@ -179,7 +187,8 @@ def prepare(
         method=request.method,
         method_options=dict(request.method_options),
         materials=request.given(),
-        convex=initialization.is_convex,
+        given_rows=given_rows(initialization, transfer, head.has_bias),
+        convex=made_by_method(initialization).is_convex,
         diagnostics=diagnosis.to_json(),
         plan=plan,
         new_tokens=new_tokens(tokenizer, initialization.input),
@@ -269,7 +278,9 @@ def _parts(merge: Merge | None, id_of: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def provenance(rule: RowRule | None, row: int) -> Provenance:
-    """Say what a new token's input row rests on, if it is a weighted sum."""
+    """Say what a new token's input row rests on, if it is a weighted sum, or that it was given."""
+    if isinstance(rule, ReadyRule):
+        return {"origin": GIVEN} if rule.given[row] else provenance(rule.rest, row)
     if not isinstance(rule, Alignment):
         return {}
     return {"origin": Origin(rule.origins[row]).name.lower(), "evidence": int(rule.evidence[row])}

@@ -14,6 +14,7 @@ from vocabx.core.alignment import Alignment
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
+from vocabx.ready_rows import ReadyRule
 
 __all__ = [
     "COPIED",
@@ -74,6 +75,8 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     method_options: Mapping[str, Any] = field(default_factory=dict)
     materials: Mapping[str, Any] = field(default_factory=dict)
+    given_rows: Mapping[str, int] = field(default_factory=dict)
+    """How many rows of each matrix came from the file of rows in `materials`; `convex` says nothing of these."""
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     factorization: Mapping[str, Any] = field(default_factory=dict)
     """Rank, form and what is kept, where the embeddings were factorised: then no row is the base's to the bit."""
@@ -81,6 +84,11 @@ class Manifest:
     """What all floating-point tensors were cast to, where they were: then kept rows are the base's, cast."""
     base_source: Mapping[str, str] = field(default_factory=dict)
     """Repository and commit of the base, where it is from the hub."""
+
+    @property
+    def is_all_given(self) -> bool:
+        """Whether every new row came from a file, and the method made none."""
+        return bool(self.given_rows) and all(count == self.plan.new for count in self.given_rows.values())
 
     def with_rows(self, rows: Mapping[str, str]) -> Manifest:
         """Return a copy that names where the weights of each matrix's rows are kept."""
@@ -102,6 +110,7 @@ class Manifest:
             "method": self.method,
             "method_options": self.method_options,
             "materials": self.materials,
+            **({"given_rows": self.given_rows} if self.given_rows else {}),
             "convex": self.convex,
             "seed": self.seed,
             "plan": plan,
@@ -164,13 +173,17 @@ def installed_versions() -> dict[str, str]:
 
 
 def save_alignments(initialization: Initialization, directory: Path) -> dict[str, str]:
-    """Write each distinct alignment once; return matrix name → file name, `COPIED`, or the description of a draw."""
+    """Write each distinct alignment once; return matrix name → file name, `COPIED`, or the description of a draw.
+
+    Where some rows came from a file the weights that the method has for them are stored as well, and used by nothing.
+    """
     files: dict[int, str] = {}
     rows = {}
     for matrix in MATRICES:
-        rule = getattr(initialization, matrix)
+        used = getattr(initialization, matrix)
+        rule = used.rest if isinstance(used, ReadyRule) else used
         if not isinstance(rule, Alignment):
-            rows[matrix] = repr(rule)
+            rows[matrix] = repr(used)
             continue
         if not len(rule):
             rows[matrix] = COPIED

@@ -22,6 +22,7 @@ from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.alignment import Alignment
 from vocabx.core.errors import OutputError
 from vocabx.core.initialization import Initialization
+from vocabx.core.places import current_directory
 from vocabx.core.plan import Plan
 from vocabx.core.say import Say, say_nothing
 from vocabx.core.tokens import TokenTable
@@ -37,6 +38,7 @@ __all__ = [
     "AS_STORED",
     "Decision",
     "base_name",
+    "check_place",
     "output_directory",
     "plan_storage",
     "token_texts",
@@ -94,7 +96,7 @@ def output_directory(
     `in_use` names files that `out` must not hold, and `protect` directories that it must not overlap. `keeps_rows` says
     that old rows will stay where they are.
     """
-    _check_place(out, in_use)
+    check_place(out, in_use)
     directory = resolve_model(model, weights=False, hub=hub)
     protected = [directory, *protect]
     with (
@@ -104,10 +106,11 @@ def output_directory(
         yield directory, ahead
 
 
-def _check_place(out: Path, in_use: Iterable[Path]) -> None:
+def check_place(out: Path, in_use: Iterable[Path]) -> None:
     """Raise `OutputError` where replacing `out` would take away a text that is read, or the current directory."""
+    current = current_directory()  # first, for other paths may be relative to it
     place = out.resolve()
-    for needed in (Path.cwd(), *in_use):
+    for needed in (current, *in_use):
         real = needed.resolve()
         if place == real or place in real.parents:
             raise OutputError(f"{place} is or holds {needed}, which is in use. Choose another place for the output.")

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.writing.storage import type_name
 from vocabx.core.arrays import Ints, Matrix
 from vocabx.core.corpus import Texts
 from vocabx.core.errors import InputError
@@ -142,6 +143,7 @@ def rows(
     request = ReplaceRequest(tokenizer, corpus, **settings)
     if request.factorization is not None:
         raise InputError("Rows are not factorised here; factorise with `extend` or `replace`, which write all rows.")
+    chosen = None if dtype is None else _type(dtype)
     stages = stages or Stages()
     materials = request.check(request.open_corpus())
     target = read_tokenizer(resolve_model(tokenizer, weights=False, hub=request.hub.for_others))
@@ -153,9 +155,7 @@ def rows(
     replacement = prepare_replacement(opened, target, request, materials, stages)
     plan, rules = replacement.plan, replacement.initialization
     made = {
-        name: stored_rows(
-            source[: plan.tokens_before], getattr(rules, name), plan.new, None if dtype is None else np.dtype(dtype)
-        )
+        name: stored_rows(source[: plan.tokens_before], getattr(rules, name), plan.new, chosen)
         for name, source in sources.items()
     }
     bias = made.get("bias")
@@ -168,3 +168,11 @@ def rows(
         sources=MappingProxyType(sources),
         padding=replacement.padding,
     )
+
+
+def _type(dtype: Any) -> np.dtype[Any]:
+    try:
+        named: np.dtype[Any] = np.dtype(type_name(dtype))
+    except TypeError as error:
+        raise InputError(f"dtype: expected the name of a type, such as 'float32', got {dtype!r:.80}.") from error
+    return named

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+from scipy.sparse import csr_array
 
-from vocabx.core.arrays import Floats, Ints, Matrix
+from vocabx.core.alignment import Alignment
+from vocabx.core.arrays import Bools, Floats, Ints, Matrix
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.transfer import Transfer
 from vocabx.rows_file import MATRICES, checksum, read_arrays
 
-__all__ = ["ReadyRows", "ReadyRule", "ready_notes"]
+__all__ = ["GIVEN", "ReadyRows", "ReadyRule", "given_rows", "made_by_method", "made_part", "ready_notes"]
+
+GIVEN = "given"
+"""Origin of a row of a file, beside the names of `Origin`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +110,16 @@ class ReadyRows:
         InputError
             When the rows do not fit the base's matrices.
         """
+        self.check_widths(transfer.input_rows, transfer.head_rows, has_bias)
+        places = self.places(transfer)
+        rules = {name: ReadyRule(self, name, places, getattr(made, name)) for name in self.matrices}
+        return Initialization(*(rules.get(name, getattr(made, name)) for name in MATRICES))
+
+    def check_widths(self, input_rows: Matrix | None, head_rows: Matrix | None, has_bias: bool) -> None:
+        """Raise `InputError` where a matrix is not as wide as the base's, or the base has none."""
         widths = {
-            "input": None if transfer.input_rows is None else transfer.input_rows.shape[1],
-            "head": None if transfer.head_rows is None else transfer.head_rows.shape[1],
+            "input": None if input_rows is None else input_rows.shape[1],
+            "head": None if head_rows is None else head_rows.shape[1],
             "bias": 1 if has_bias else None,
         }
         for name, matrix in self.matrices.items():
@@ -117,9 +129,6 @@ class ReadyRows:
                 raise InputError(
                     f"{self.path}: {name} has rows of {matrix.shape[1]} numbers, and the base's have {widths[name]}."
                 )
-        places = self.places(transfer)
-        rules = {name: ReadyRule(self, name, places, getattr(made, name)) for name in self.matrices}
-        return Initialization(*(rules.get(name, getattr(made, name)) for name in MATRICES))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,6 +139,11 @@ class ReadyRule:
     matrix: str
     places: Ints
     rest: RowRule
+
+    @property
+    def given(self) -> Bools:
+        """Mark the rows that are the file's, shape (N,)."""
+        return self.places >= 0
 
     def blocks(self, matrix: Matrix) -> Iterator[Floats]:
         """Yield the rows in order."""
@@ -142,8 +156,33 @@ class ReadyRule:
 
     def __repr__(self) -> str:
         """Describe it for the record, which depends on the file's content and not on its place."""
-        given = int((self.places >= 0).sum())
+        given = int(self.given.sum())
         return f"ReadyRows(sha256={checksum(self.ready.path)!r}, given={given}, made={len(self.places) - given})"
+
+
+def made_part(rule: RowRule) -> RowRule:
+    """Return the rule of the rows that a method made: without those of a file, which have no weights.
+
+    A draw makes all rows together, and stays whole unless none of its rows is used.
+    """
+    if not isinstance(rule, ReadyRule):
+        return rule
+    if rule.given.all():
+        return Alignment.build(csr_array((0, 1)))
+    return rule.rest.select(np.flatnonzero(~rule.given)) if isinstance(rule.rest, Alignment) else rule.rest
+
+
+def made_by_method(initialization: Initialization) -> Initialization:
+    """Return the rules of the rows that a method made, of each matrix; see `made_part`."""
+    return Initialization(*(made_part(getattr(initialization, name)) for name in MATRICES))
+
+
+def given_rows(initialization: Initialization, transfer: Transfer, has_bias: bool) -> dict[str, int]:
+    """Count the rows of each of the base's matrices that came from a file, for the record; nothing where none did."""
+    has_own = {"input": True, "head": transfer.head_rows is not None, "bias": has_bias}
+    rules = {name: getattr(initialization, name) for name in MATRICES if has_own[name]}
+    counts = {name: int(rule.given.sum()) if isinstance(rule, ReadyRule) else 0 for name, rule in rules.items()}
+    return counts if any(counts.values()) else {}
 
 
 def ready_notes(initialization: Initialization, method: str) -> dict[str, str]:
@@ -151,7 +190,7 @@ def ready_notes(initialization: Initialization, method: str) -> dict[str, str]:
     rule = initialization.input
     if not isinstance(rule, ReadyRule):
         return {}
-    given, held = int((rule.places >= 0).sum()), len(rule.ready.matrices["input"])
+    given, held = int(rule.given.sum()), len(rule.ready.matrices["input"])
     told = f"{given} of {len(rule.places)} new tokens"
     told += f", the others by {method}" if given < len(rule.places) else ""
     told += f"; {held - given} rows of the file are for no new token" if given < held else ""

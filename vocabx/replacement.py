@@ -24,6 +24,7 @@ from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report
+from vocabx.core.setting_types import as_path
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable
 from vocabx.core.transfer import Materials
 from vocabx.diagnostics.diagnosis import Diagnosis, diagnose
@@ -32,7 +33,7 @@ from vocabx.extension import mean_row, provenance
 from vocabx.factorization import Factorized
 from vocabx.manifest import REPLACE, Manifest, NewToken, installed_versions
 from vocabx.output import base_name, output_directory, token_texts, write_model
-from vocabx.ready_rows import ready_notes
+from vocabx.ready_rows import given_rows, made_by_method, ready_notes
 from vocabx.row_request import RowRequest, WrittenSettings
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -164,7 +165,8 @@ def replace(
     stages = stages or Stages()
     check_languages(languages)
     target = resolve_model(tokenizer, weights=False, hub=request.hub.for_others)
-    with output_directory(model, Path(out), force, (), stages.say, protect=[target], hub=request.hub) as (_, ahead):
+    place = as_path("out", out)
+    with output_directory(model, place, force, (), stages.say, protect=[target], hub=request.hub) as (_, ahead):
         replacement, checkpoint = plan_replacement(model, request, stages, ahead=ahead)
         write_model(
             replacement,
@@ -207,6 +209,7 @@ def prepare_replacement(
 ) -> Replacement:
     """Match the tokenizers, and make the rules for all rows."""
     source, rows = base.segmenter, base.embeddings.rows
+    request.check_rows(rows, base.head)
     with stages("reading the base's rows"):
         usable = base.embeddings.usable()
     with stages("tokenizer"):
@@ -240,7 +243,8 @@ def prepare_replacement(
         method=request.method,
         method_options=dict(request.method_options),
         materials=request.given(),
-        convex=initialization.is_convex,
+        given_rows=given_rows(initialization, transfer, base.head.has_bias),
+        convex=made_by_method(initialization).is_convex,
         diagnostics=diagnosis.to_json(),
         seed=request.seed,
         plan=plan,

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -13,7 +14,7 @@ from typing import Any, TypedDict, cast
 from vocabx.checkpoint import open_checkpoint
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
-from vocabx.checkpoint.writing.storage import COPY, Storage
+from vocabx.checkpoint.writing.storage import COPY, Storage, type_name
 from vocabx.core.arrays import Bools, Ints, Matrix
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.embeddings import Embeddings
@@ -21,10 +22,12 @@ from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.say import Say, say_nothing
 from vocabx.core.segmenter import Segmenter
+from vocabx.core.setting_types import check_types
 from vocabx.core.transfer import Donor, Encoder, Materials, Parallel, Transfer
 from vocabx.factorization import Factorization
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.materials import check_needs, existing_file
+from vocabx.output_head import OutputHead
 from vocabx.ready_rows import ReadyRows
 from vocabx.rows_file import checksum
 from vocabx.tokenizer_tools.read import read_tokenizer
@@ -138,6 +141,8 @@ class RowRequest:
     hub: HubOptions = field(default_factory=HubOptions)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", type_name(self.dtype))
+        check_types(self)
         INITIALIZERS[self.method]
         _ = self.storage
         if self.pad_to_multiple is not None and self.pad_to_multiple < 1:
@@ -159,8 +164,19 @@ class RowRequest:
         entry.load(**self.method_options)
         given = self.materials(corpus)
         check_needs(self.method, entry, given)
-        self._file("rows")
+        _ = self.ready_rows
         return given
+
+    def check_rows(self, input_rows: Matrix, head: OutputHead) -> None:
+        """Raise `InputError` where ready-made rows cannot be rows of the base's matrices."""
+        if self.ready_rows is not None:
+            self.ready_rows.check_widths(input_rows, head.rows, head.has_bias)
+
+    @cached_property
+    def ready_rows(self) -> ReadyRows | None:
+        """Ready-made rows, if they are given: read once, and held until they are written."""
+        path = self._file("rows")
+        return None if path is None else ReadyRows.open(path)
 
     @property
     def storage(self) -> Storage:
@@ -200,7 +216,7 @@ class RowRequest:
     def initialize(self, transfer: Transfer, has_bias: bool = False) -> Initialization:
         """Return the rules of the method for all new rows, with ready-made ones in their place where they are given."""
         made: Initialization = INITIALIZERS[self.method].load(**self.method_options).initialize(transfer)
-        return made if self.rows is None else ReadyRows.open(Path(self.rows)).put_into(made, transfer, has_bias)
+        return made if self.ready_rows is None else self.ready_rows.put_into(made, transfer, has_bias)
 
     def given(self) -> dict[str, Any]:
         """Name what was given, for the record: no paths, so that the record does not depend on where it was made."""

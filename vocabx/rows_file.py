@@ -13,7 +13,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from vocabx.core.arrays import Ints, Matrix
+from vocabx.core.arrays import Ints, Matrix, loading_fault
 from vocabx.core.errors import InputError, OutputError
 
 __all__ = ["MATRICES", "checksum", "read_arrays", "save_rows"]
@@ -67,12 +67,23 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], tuple[str, ...] | None]:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
                 pieces = (file.metadata() or {}).get("pieces")
         else:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                arrays = dict(archive)
+            arrays = _archived(path)
             named = arrays.pop("pieces", None)
             if named is not None and named.dtype.kind == "U":
                 return arrays, tuple(named.reshape(-1).tolist())
             pieces = None if named is None else named.tobytes().decode()
         return arrays, None if pieces is None else tuple(map(str, json.loads(pieces)))
     except (OSError, EOFError, TypeError, ValueError, SafetensorError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as rows: {error}.") from error
+        raise InputError(f"{path} cannot be read as rows: {loading_fault(error)}.") from error
+
+
+def _archived(path: Path) -> dict[str, Any]:
+    # What is no archive, numpy takes for one array, or for a pickle.
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} cannot be read as rows: it is no archive of arrays, or cut short. Use numpy.savez.")
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    other = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if other:
+        raise InputError(f"{path} cannot be read as rows: {other[0]} in it is no array. Use numpy.savez.")
+    return arrays

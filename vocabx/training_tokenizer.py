@@ -16,6 +16,8 @@ from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError, OutputError
 from vocabx.core.report import Cell, Report, Table
+from vocabx.core.setting_types import as_path
+from vocabx.output import check_place
 from vocabx.stages import Stages
 from vocabx.tokenizer_tools.read import read_tokenizer
 from vocabx.tokenizer_tools.train.directory import (
@@ -149,7 +151,7 @@ def train_tokenizer_only(
     named = [corpora] if isinstance(corpora, str | Path) else corpora
     mixture, files = open_mixture(named, temperature=temperature, seed=seed, text_field=text_field)
     stages = stages or Stages()
-    with _output(Path(out), force, like, files, hub) as (base, stage):
+    with _output(as_path("out", out), force, like, files, hub) as (base, stage):
         source = read_tokenizer(base) if base else None
         with stages("tokenizer"):
             trained = train_tokenizer(mixture.batches(), options, like=source, progress=stages.say)
@@ -167,10 +169,7 @@ def _output(
     out: Path, force: bool, like: str | Path | None, files: Sequence[Path], hub: HubOptions
 ) -> Iterator[tuple[Path | None, Path]]:
     """Yield the directory of `like`, if given, and a staged one that becomes `out`."""
-    place = out.resolve()
-    for needed in (Path.cwd(), *files):
-        if place == needed.resolve() or place in needed.resolve().parents:
-            raise OutputError(f"{place} is or holds {needed}, which is in use. Choose another place for the output.")
+    check_place(out, files)
     base = resolve_model(like, weights=False, hub=hub) if like is not None else None
     with staged_directory(out, force=force, protect=[base] if base else []) as stage:
         held = {path.name for path in out.iterdir()} if out.is_dir() else set()

@@ -17,7 +17,7 @@ from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.checkpoint.token_ids import named_ids
 from vocabx.checkpoint.writing.ahead import Ahead
-from vocabx.checkpoint.writing.storage import COPY, Storage
+from vocabx.checkpoint.writing.storage import COPY, Storage, type_name
 from vocabx.conversation import rendered_ids
 from vocabx.core.alignment import Alignment
 from vocabx.core.corpus import Corpus, Texts, open_texts
@@ -25,6 +25,7 @@ from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization
 from vocabx.core.plan import Plan
 from vocabx.core.report import Cell, Report
+from vocabx.core.setting_types import as_path, check_types
 from vocabx.core.tokens import TokenKind, TokenTable
 from vocabx.directories import open_base
 from vocabx.extension import mean_row
@@ -71,6 +72,8 @@ class TrimRequest:
     hub: HubOptions = field(default_factory=HubOptions)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", type_name(self.dtype))
+        check_types(self)
         _ = self.storage
         if self.minimum_frequency < 1:
             raise InputError(f"The minimum frequency must be at least 1, got {self.minimum_frequency}.")
@@ -174,7 +177,10 @@ def trim(
     request = TrimRequest(corpus, minimum_frequency, pad_to_multiple, text_field, trust_pickle, shards, dtype, hub)
     stages = stages or Stages()
     check_languages(languages)
-    with output_directory(model, Path(out), force, request.open_corpus().files, stages.say, hub=hub) as (_, ahead):
+    with output_directory(model, as_path("out", out), force, request.open_corpus().files, stages.say, hub=hub) as (
+        _,
+        ahead,
+    ):
         trimming, checkpoint = plan_trimming(model, request, stages, ahead)
         _write_ids(trimming, ahead.out / ID_MAP)
         write_model(trimming, checkpoint, ahead.out, stages, storage=request.storage, ahead=ahead)

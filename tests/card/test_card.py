@@ -7,13 +7,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard, metadata_load
 
 import vocabx
 from tests.checkpoint.sources.fake_hub import COMMIT, FakeHub
-from tests.extension.bases import SIZE, learning, save_base, save_tokenizer
-from tests.tokenizer_tools.toys import wordpiece
+from tests.extension.bases import SIZE, WIDTH, learning, save_base, save_tokenizer
+from tests.tokenizer_tools.toys import byte_level, wordpiece
 from vocabx.card import check_languages
 from vocabx.checkpoint import open_checkpoint
 from vocabx.checkpoint.families.classes import auto_class
@@ -132,10 +133,30 @@ def test_the_body_says_what_was_done(tmp_path: Path) -> None:
         "| output head | rows of its own |",
         f"| tokens of the corpus before, after | {before:,}, {after:,} |",
         "model = AutoModelForCausalLM.from_pretrained(place)",
-        "LoraConfig(trainable_token_indices=new_ids, ...)",
+        'LoraConfig(trainable_token_indices={"embed_tokens": new_ids, "lm_head": new_ids}, ...)',
     ):
         assert line in text, line
     assert all(len(row.split(" | ")) == 2 for row in text.splitlines() if row.startswith("| "))
+
+
+def test_peft_is_told_a_list_where_the_head_is_tied(tmp_path: Path) -> None:
+    vocabx.extend(save_base(tmp_path / "base", tied=True), out=tmp_path / "out", **learning(tmp_path))
+    assert "`LoraConfig(trainable_token_indices=new_ids, ...)`" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("given", [10, SIZE])
+def test_rows_that_were_given_are_not_said_to_be_the_methods(given: int, tmp_path: Path) -> None:
+    base, text = save_base(tmp_path / "base"), learning(tmp_path)
+    first = len(byte_level().tokens)
+    rows = np.random.default_rng(0).normal(size=(given, WIDTH)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", input=rows, head=rows, ids=np.arange(first, first + given))
+    vocabx.extend(base, out=tmp_path / "out", rows=tmp_path / "rows.npz", **text)
+    card = (tmp_path / "out" / "README.md").read_text()
+    told = f"| method of the new rows | {given} input rows, {given} head rows given in `rows.npz`"
+    assert told + ("; the others by `constituents`: " if given < SIZE else " |") in card
+    assert ("constituents" in head(tmp_path / "out" / "README.md")["tags"]) == (given < SIZE)
+    made = "taken from a file or made from old ones" if given < SIZE else "taken from a file"
+    assert f"New rows were {made}, and nothing was trained since" in card
 
 
 def test_the_command_of_the_card_does_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

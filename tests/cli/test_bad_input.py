@@ -307,6 +307,18 @@ def test_the_current_directory_is_not_replaced(place: Place, run: Run, monkeypat
         assert_nothing_written(place, run, place.extend("--force", out=out), pattern)
 
 
+@pytest.mark.parametrize("command", ["extend", "tokenizer", "verify"])
+def test_a_current_directory_that_was_removed_is_a_sentence(
+    command: str, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"extend": place.extend(), "tokenizer": ["tokenizer", *place.extend()], "verify": ["verify", "out"]}
+    gone = place.root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert_nothing_written(place, run, arguments[command], r"The current directory is not there any more")
+
+
 @pytest.mark.parametrize("kind", [existing_file, existing_directory])
 def test_force_does_not_replace_what_others_made(kind: Spoil, place: Place, run: Run) -> None:
     assert_nothing_written(place, run, [*kind(place), "--force"], r"was not written by vocabx and is not replaced")

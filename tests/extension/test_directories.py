@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import vocabx
+import vocabx.extension as extension_module
 from tests.checkpoint.models import checksums, load_model
 from tests.extension.bases import (
     CHAT_TEMPLATE,
@@ -28,7 +29,7 @@ from vocabx.checkpoint import open_checkpoint
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Floats, Matrix
 from vocabx.core.corpus import Corpus
-from vocabx.core.errors import InputError, OutputError, TokenizerError
+from vocabx.core.errors import CheckpointError, InputError, OutputError, TokenizerError
 from vocabx.core.transfer import Materials
 from vocabx.directories import extend_tokenizer_only, plan_extension
 from vocabx.explanation import Explainer
@@ -443,6 +444,45 @@ def test_reserved_slots_are_taken_before_the_vocabulary_grows(tmp_path: Path) ->
     assert [token.id for token in manifest.new_tokens] == plan.new_ids.tolist()
     result = vocabx.verify(out, base)
     assert result.passed, str(result)
+
+
+def test_a_reserved_slot_that_the_settings_name_is_not_taken(tmp_path: Path) -> None:
+    base = base_with_slots(tmp_path)
+    slot = llama3_like().backend.token_to_id("<|reserved_special_token_0|>")
+    assert slot is not None
+    set_pad(base / "config.json", slot)
+    with pytest.raises(CheckpointError, match=rf"pad_token_id as id {slot}, a reserved slot .* --reuse-reserved"):
+        extend(tmp_path, base, reuse_reserved=True)
+    extend(tmp_path, base)
+
+
+def set_pad(path: Path, token: int) -> None:
+    settings = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**settings, "pad_token_id": token}))
+
+
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+def test_an_id_in_the_settings_that_a_new_token_would_take_is_refused_before_the_training(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_base(tmp_path / "base", padding=64)
+    set_pad(base / file, KEPT + SIZE - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(extension_module, "train", None)
+        with pytest.raises(CheckpointError, match=f"{file} gives pad_token_id as id 739"):
+            extend(tmp_path, base)
+    assert not (tmp_path / "out").exists()
+    set_pad(base / file, KEPT + SIZE)  # stays a padding row
+    _, out, _ = extend(tmp_path, base)
+    assert json.loads((out / file).read_text())["pad_token_id"] == KEPT + SIZE
+
+
+def test_an_id_that_tokens_of_a_donor_would_take_is_refused_once_they_are_known(tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", padding=8)
+    extend_tokenizer_only(base, out=tmp_path / "donor", **learning(tmp_path))
+    set_pad(base / "config.json", KEPT)
+    with pytest.raises(CheckpointError, match="pad_token_id as id 700, which is none of the tokenizer's 700 tokens"):
+        extend(tmp_path, base, size=None, tokenizer_donor=tmp_path / "donor")
 
 
 def test_a_token_in_a_reserved_slot_is_explained(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import vocabx
 from tests.checkpoint.models import checksums, load_model
 from tests.extension.bases import HEAD, INPUT, WIDTH, learning, save_base
 from vocabx.core.errors import InputError
+from vocabx.explanation import Explainer
 from vocabx.ready_rows import ReadyRows
 from vocabx.stages import Stages
 
@@ -63,10 +64,80 @@ def test_what_the_file_lacks_is_made_by_the_method_and_counted(extended: tuple[P
     told = made.report(stages).facts["ready-made rows"]
     assert told == f"10 of {len(ids)} new tokens, the others by constituents; 2 rows of the file are for no new token"
     record = json.loads((tmp_path / "out" / "vocabx.json").read_text())
-    assert f"given=10, made={len(ids) - 10}" in record["rows"]["input"]
-    assert record["rows"]["head"].endswith(".npz")
-    assert not record["convex"]
+    assert record["given_rows"] == {"input": 10, "head": 0}
+    assert [token["id"] for token in record["new_tokens"] if token["origin"] == "given"] == ids[5:15].tolist()
+    assert record["rows"]["input"] == record["rows"]["head"] == "vocabx-rows.npz"
     assert vocabx.verify(tmp_path / "out", base).passed
+
+
+def evidence(out: Path, base: Path) -> dict[str, tuple[str, str]]:
+    """Status and evidence of each check."""
+    return {finding.name: (finding.status.value, finding.evidence) for finding in vocabx.verify(out, base).findings}
+
+
+def test_weights_are_judged_of_the_rows_that_the_method_made(extended: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    base, extension, text = extended
+    ids = extension.plan.new_ids
+    np.savez(tmp_path / "rows.npz", input=drawn(10) * 9, head=drawn(10) * 9, ids=ids[5:15])
+    made = vocabx.extend(base, out=tmp_path / "out", rows=tmp_path / "rows.npz", **text)
+    assert made.manifest.convex
+    diagnostics = made.diagnosis.diagnostics
+    assert (diagnostics.origins["given"], sum(diagnostics.origins.values())) == (10, len(ids))
+    assert [(m.given, m.outside) for m in (diagnostics.input, diagnostics.head) if m] == [(10, 0.0), (10, 0.0)]
+    assert diagnostics.loss_bound is None
+    assert any(
+        warning.startswith("10 of the rows that new tokens are predicted") for warning in made.diagnosis.warnings
+    )
+    found = evidence(tmp_path / "out", base)
+    assert {status for status, _ in found.values()} <= {"pass", "not run"}
+    told = f"{INPUT}: 30 of 30 (10 more were given); {HEAD}: 30 of 30 (10 more were given)"
+    assert found["rows equal the stored weights applied"] == ("pass", f"the same are {told}")
+    assert "where 10 given ones are left out" in found["stored weights are convex"][1]
+    assert found["no new token wins on a probe"][0] == "pass"
+    assert "10 rows that were given are left out" in found["no new token wins on a probe"][1]
+    tensors = load_model(tmp_path / "out")
+    tensors[INPUT][ids[20]] += 1
+    save_file(tensors, tmp_path / "out" / "model.safetensors", metadata={"format": "pt"})
+    assert evidence(tmp_path / "out", base)["rows equal the stored weights applied"][0] == "fail"
+
+
+def test_where_all_rows_are_given_there_are_none_to_judge(extended: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    base, extension, text = extended
+    ids = extension.plan.new_ids
+    np.savez(tmp_path / "rows.npz", input=drawn(len(ids)), head=drawn(len(ids)), ids=ids)
+    made = vocabx.extend(base, out=tmp_path / "out", rows=tmp_path / "rows.npz", **text)
+    assert made.manifest.is_all_given
+    found = evidence(tmp_path / "out", base)
+    reason = ("not run", "all new rows were given, and the method made none")
+    assert found["stored weights are convex"] == found["no new token wins on a probe"] == reason
+    assert found["head rows are made of head rows"] == ("not run", "all new rows of the head were given")
+
+
+@pytest.mark.parametrize("length", [1e30, 1e-30])
+def test_one_row_of_absurd_length_is_found_and_named(
+    length: float, extended: tuple[Path, Any, Any], tmp_path: Path
+) -> None:
+    base, extension, text = extended
+    token = int(extension.plan.new_ids[7])
+    np.savez(tmp_path / "rows.npz", input=drawn(1) * length, ids=[token])
+    vocabx.extend(base, out=tmp_path / "out", rows=tmp_path / "rows.npz", **text)
+    (finding,) = [each for each in vocabx.verify(tmp_path / "out", base).findings if "vanishing" in each.name]
+    assert finding.status.value == "fail"
+    assert len(finding.details) == 1
+    assert finding.details[0].startswith(f"{INPUT}, row {token} ")
+
+
+def test_a_given_row_is_explained_as_such(extended: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    base, extension, text = extended
+    given, made = map(str, extension.plan.new_ids[:2].tolist())
+    np.savez(tmp_path / "rows.npz", input=drawn(1), ids=[int(given)])
+    vocabx.extend(base, out=tmp_path / "out", rows=tmp_path / "rows.npz", **text)
+    explainer = Explainer.open(tmp_path / "out")
+    report = explainer.explain(given)
+    assert report.facts["row"] == "given"
+    titles = ["head row: weights of source tokens", "nearest source rows"]
+    assert [table.title for table in report.tables] == titles
+    assert explainer.explain(made).tables[0].title == "row: weights of source tokens"
 
 
 def test_two_runs_write_the_same_bytes_and_no_path(extended: tuple[Path, Any, Any], tmp_path: Path) -> None:
@@ -139,7 +210,7 @@ def test_a_file_that_is_not_there_is_said_before_any_work(tmp_path: Path) -> Non
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", input=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="cannot be read as rows: Object arrays cannot be loaded"):
+    with pytest.raises(InputError, match=r"cannot be read as rows: it holds Python objects, which are not opened\.$"):
         ReadyRows.open(tmp_path / "rows.npz")
 
 

@@ -10,7 +10,7 @@ import pytest
 import vocabx
 from tests.extension.bases import CHAT_TEMPLATE, SIZE, learning, save_tokenizer, transformers_model
 from tests.tokenizer_tools.toys import byte_level, english, korean, llama3_like
-from vocabx.core.errors import CheckpointError, CorpusError, MissingExtraError, TokenizerError
+from vocabx.core.errors import CheckpointError, CorpusError, InputError, MissingExtraError, TokenizerError
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.tokenizer_tools import write
 
@@ -129,6 +129,45 @@ def test_an_extended_model_trains_and_generates(tmp_path: Path) -> None:
     model.eval()
     made = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=8)
     assert int(made.max()) < KEPT + SIZE
+
+
+def test_an_id_that_a_new_token_would_take_is_refused(tmp_path: Path) -> None:
+    model, tokenizer = load(save_base(tmp_path / "base"))
+    before = bits(model)
+    model.generation_config.eos_token_id = [0, KEPT + 3]
+    with pytest.raises(CheckpointError, match=f"generation_config.json gives eos_token_id as id {KEPT + 3}, which is"):
+        vocabx.extend_model(model, tokenizer, **learning(tmp_path))
+    assert bits(model) == before
+
+
+def test_a_changed_model_is_not_changed_again_with_the_tokenizer_of_before(tmp_path: Path) -> None:
+    model, tokenizer = load(save_base(tmp_path / "base", "untied, padded"))
+    text = learning(tmp_path)
+    extended, _ = vocabx.extend_model(model, tokenizer, **text)
+    before = bits(model)
+    match = rf"vocabulary of {KEPT + SIZE} tokens that vocabx gave it, and the tokenizer of {KEPT} is another one"
+    with pytest.raises(InputError, match=match):
+        vocabx.extend_model(model, tokenizer, **text)
+    with pytest.raises(InputError, match=match):
+        vocabx.trim_model(model, tokenizer, text["corpus"])
+    with pytest.raises(InputError, match=match):
+        vocabx.replace_model(model, tokenizer, extended)
+    assert bits(model) == before
+    again, _ = vocabx.extend_model(model, extended, **learning(tmp_path, 10))
+    assert len(again) == KEPT + SIZE + 10
+
+
+def test_tokens_that_were_added_since_and_rows_that_were_cut_are_no_fault(tmp_path: Path) -> None:
+    model, tokenizer = load(save_base(tmp_path / "base"))
+    text = learning(tmp_path)
+    extended, _ = vocabx.extend_model(model, tokenizer, **text)
+    extended.add_tokens(["<|mine|>"], special_tokens=True)
+    model.resize_token_embeddings(len(extended), mean_resizing=False)
+    again, _ = vocabx.extend_model(model, extended, **learning(tmp_path, 10))
+    assert len(again) == KEPT + SIZE + 11
+    model.resize_token_embeddings(KEPT)
+    once_more, _ = vocabx.extend_model(model, tokenizer, **text)
+    assert len(once_more) == KEPT + SIZE
 
 
 @pytest.mark.parametrize("fault", ["corpus", "tokenizer"])

@@ -49,6 +49,15 @@ def test_a_base_without_weights_leaves_the_weights_uncompared(untied: Path, tmp_
     assert found == COMPARE_WEIGHTS
 
 
+def test_a_base_of_pickles_names_the_option_that_opens_them(untied: Path, tmp_path: Path) -> None:
+    save_tokenizer(tmp_path / "base")
+    (tmp_path / "base" / "pytorch_model.bin").touch()
+    found = reasons(verify(untied, tmp_path / "base", ENGLISH))
+    assert {name for name, reason in found.items() if "--trust-pickle (trust_pickle=True) opens" in reason} == (
+        COMPARE_WEIGHTS
+    )
+
+
 @pytest.mark.torch
 def test_without_text_source_lines_are_not_compared(untied: Path, untied_base: Path) -> None:
     result = verify(untied, untied_base, [])

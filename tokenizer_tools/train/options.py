@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vocabx.core.errors import InputError, UnknownNameError
+from vocabx.core.setting_types import check_types
 from vocabx.core.tokens import ROLES
 from vocabx.tokenizer_tools.surfaces import check_control_token
 
@@ -46,6 +47,7 @@ class TrainingOptions:
     special: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.size is not None and self.size < 1:
             raise InputError(f"The size of the vocabulary must be at least 1, got {self.size}.")
         if self.longest < 1 or self.minimum_frequency < 1:

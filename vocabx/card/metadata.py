@@ -31,7 +31,7 @@ def card_metadata(manifest: Manifest, base: Mapping[str, Any], languages: Sequen
     """Return the head: the base's licence, tags and task stay, and no language is guessed."""
     tags = base.get("tags")
     carried = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    named = [*carried, "vocabx", *([manifest.method] if manifest.method else [])]
+    named = [*carried, "vocabx", *([manifest.method] if manifest.method and not manifest.is_all_given else [])]
     is_known = split_hub_id(manifest.base) is not None
     head: dict[str, Any] = {
         "language": list(languages) or None,

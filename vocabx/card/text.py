@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from vocabx.adapters import row_modules
 from vocabx.card.command import spell_command
 from vocabx.card.proof import UNPROVED, spell_region
 from vocabx.checkpoint import Checkpoint
@@ -34,7 +35,7 @@ def card_text(manifest: Manifest, checkpoint: Checkpoint, licence: str | None) -
         "## Load it",
         _loading(manifest, checkpoint.config),
         "## Train it on",
-        _training(manifest),
+        _training(manifest, checkpoint),
         "## Proof",
         spell_region(UNPROVED.format(base=shlex.quote(manifest.base))),
     ]
@@ -55,9 +56,9 @@ def _summary(manifest: Manifest, licence: str | None) -> str:
         REPLACE: "The model is that of {base} with another tokenizer. Tokens that both have keep their rows.",
         TRIM: "The model is {base} with only the tokens that a text uses; these keep their rows.",
     }.get(manifest.command, "The model is {base} with a larger vocabulary. Old tokens keep their ids and their rows.")
-    untrained = (
-        "New rows were made from old ones, and nothing was trained since: it is a start for continued pretraining."
-    )
+    made = "taken from a file" if manifest.is_all_given else "made from old ones"
+    made = "taken from a file or made from old ones" if manifest.given_rows and not manifest.is_all_given else made
+    untrained = f"New rows were {made}, and nothing was trained since: it is a start for continued pretraining."
     parts = [what.format(base=_link(manifest.base))]
     parts += [untrained] if manifest.plan.new else []
     parts += [f"The licence is the base's: `{licence}`."] if licence else []
@@ -102,6 +103,14 @@ def _corpus(corpus: Mapping[str, Any]) -> str:
 
 
 def _method(manifest: Manifest) -> str:
+    if not manifest.given_rows:
+        return _made(manifest)
+    counts = ", ".join(f"{count:,} {name} rows" for name, count in manifest.given_rows.items() if count)
+    given = f"{counts} given in `{manifest.materials['rows']['file']}`"
+    return given if manifest.is_all_given else f"{given}; the others by {_made(manifest)}"
+
+
+def _made(manifest: Manifest) -> str:
     if manifest.method not in INITIALIZERS:  # one of a package that is not installed here
         return f"`{manifest.method}`"
     entry = INITIALIZERS[manifest.method]
@@ -136,7 +145,7 @@ def _loading(manifest: Manifest, config: Mapping[str, Any]) -> str:
     )
 
 
-def _training(manifest: Manifest) -> str:
+def _training(manifest: Manifest, checkpoint: Checkpoint) -> str:
     if not manifest.plan.new:
         return "No row is new. The map of ids is `vocabx-ids.tsv`; text and labels have to be tokenised again."
     steps = (
@@ -147,8 +156,14 @@ def _training(manifest: Manifest) -> str:
         'record = json.loads(Path("vocabx.json").read_text(encoding="utf-8"))\n'
         'new_ids = [token["id"] for token in record["new_tokens"]]\n'
         "```\n\n"
-        "With PEFT: `LoraConfig(trainable_token_indices=new_ids, ...)`."
     )
     if manifest.factorization:
-        return f"{steps} All embeddings are a product of two smaller matrices, so that old rows changed as well."
-    return steps
+        return f"{steps}All embeddings are a product of two smaller matrices, so that old rows changed as well."
+    return f"{steps}With PEFT: `LoraConfig(trainable_token_indices={_indices(checkpoint)}, ...)`."
+
+
+def _indices(checkpoint: Checkpoint) -> str:
+    """Spell what PEFT is told: a list is for the input, and what a tied head follows; a head of its own is named."""
+    modules = row_modules(checkpoint)
+    named = ", ".join(f'"{module}": new_ids' for module in modules)
+    return "new_ids" if len(modules) == 1 else f"{{{named}}}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from vocabx.card.metadata import card_metadata, read_metadata, spell_metadata
@@ -20,8 +20,10 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})*|multilingual|code")
 
 def check_languages(languages: Sequence[str]) -> None:
     """Raise `InputError` where a language is not given by its code."""
+    if isinstance(languages, str) or not isinstance(languages, Collection):
+        raise InputError(f'languages: expected a list of codes, such as ["ko"], got {languages!r}.')
     for language in languages:
-        if not LANGUAGE.fullmatch(language):
+        if not LANGUAGE.fullmatch(str(language)):
             raise InputError(f"A language is given by its code of two or three letters, such as ko, got {language!r}.")
 
 

@@ -10,7 +10,7 @@ from vocabx.checkpoint.families.layouts import text_path
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import NEW, Plan
 
-__all__ = ["MovedIds", "id_settings", "named_ids", "sections"]
+__all__ = ["MovedIds", "id_settings", "ids_of", "named_ids", "sections"]
 
 ID_ENDINGS = ("_token_id", "_token_ids", "_token_index", "_token_indices")
 ID_NAMES = frozenset({"padding_idx", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "force_words_ids"})
@@ -44,6 +44,12 @@ def named_ids(settings: Mapping[str, Any]) -> set[int]:
     """Return the ids that settings name as having a use; those that must not come up are left out."""
     pairs = ((key, value) for section in sections(settings) for key, value in section.items())
     return {token for key, value in pairs if _holds_ids(key) and key not in PROHIBITED for token in _ids(key, value)}
+
+
+def ids_of(key: str, value: object) -> Iterator[int]:
+    """Yield the ids that a setting holds, also those that must not come up; nothing where it holds none."""
+    if _holds_ids(key):
+        yield from _ids(key, value)
 
 
 def _ids(key: str, value: object) -> Iterator[int]:
@@ -112,8 +118,12 @@ class MovedIds:
         if key in PROHIBITED:
             return
         if is_last and key not in OPTIONAL:
+            size = self.plan.tokens_before
+            lack = (
+                "the new tokenizer has nothing for it" if token < size else f"the base has {size:,} tokens, none of it"
+            )
             raise CheckpointError(
-                f"The model's settings give {key} as id {token}. The new tokenizer has nothing for it, and the model "
-                "cannot do without."
+                f"The model's settings give {key} as id {token}, but {lack}, and the model cannot do without. Set it "
+                "to the id of the token that is meant, or add that token to the base's tokenizer, and try again."
             )
         self.losses.append(f"{key} {token} has no token any more")

@@ -24,6 +24,7 @@ from vocabx.cli.tokenizer_train import tokenizer_train
 from vocabx.cli.trim import trim
 from vocabx.cli.verify import verify
 from vocabx.core.errors import VocabxError
+from vocabx.core.places import current_directory
 
 __all__ = ["main"]
 
@@ -36,6 +37,7 @@ class Group(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         try:
+            current_directory()  # libraries that are imported later need it too
             return super().invoke(context)
         except VocabxError as error:
             raise click.ClickException(str(error)) from error

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array, vstack
 
-from vocabx.core.arrays import ROWS_PER_BLOCK, Bools, Floats, Ints, Matrix, check_shape, gather, let_go
+from vocabx.core.arrays import ROWS_PER_BLOCK, Bools, Floats, Ints, Matrix, check_shape, gather, let_go, loading_fault
 from vocabx.core.errors import InputError
 from vocabx.core.threads import map_in_order
 from vocabx.core.transfer import Transfer
@@ -163,6 +163,20 @@ class Alignment:
             evidence=np.concatenate([part.evidence for part in parts])[order],
         )
 
+    def select(self, rows: Ints) -> Alignment:
+        """Return a copy with these rows alone.
+
+        >>> Alignment.build(csr_array([[0.5, 0.5], [0.0, 1.0]])).select(np.array([1])).weights.toarray().tolist()
+        [[0.0, 1.0]]
+        """
+        return Alignment(
+            weights=csr_array(self.weights[rows]),
+            shared=self.shared,
+            shared_weights=csr_array(self.shared_weights[rows]),
+            origins=self.origins[rows],
+            evidence=self.evidence[rows],
+        )
+
     def scaled(self, factor: float) -> Alignment:
         """Return a copy with all weights multiplied, but for those of copied rows, which stay what they are.
 
@@ -271,7 +285,7 @@ class Alignment:
                 part.check_format(full_check=True)
             return cls(**parts, origins=arrays["origins"], evidence=arrays["evidence"])
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{path} is not an alignment that vocabx wrote: {error}") from error
+            raise InputError(f"{path} is not an alignment that vocabx wrote: {loading_fault(error)}.") from error
 
 
 class Aligner(Protocol):

@@ -35,6 +35,8 @@ __all__ = [
     "check_shape",
     "gather",
     "let_go",
+    "loading_fault",
+    "not_finite",
     "row_blocks",
 ]
 
@@ -85,6 +87,25 @@ def let_go(matrix: Matrix) -> None:
         holder = holder.base
     if isinstance(holder, mmap.mmap) and hasattr(holder, "madvise"):
         holder.madvise(mmap.MADV_DONTNEED)
+
+
+def not_finite(matrix: Matrix, ids: Ints) -> Ints:
+    """Return those of the ids whose row holds a NaN or an infinity.
+
+    >>> not_finite(np.array([[1.0], [np.nan], [np.inf]]), np.array([0, 2])).tolist()
+    [2]
+    """
+    found = [ids[:0]]
+    for start in range(0, len(ids), ROWS_PER_BLOCK):
+        block = ids[start : start + ROWS_PER_BLOCK]
+        found.append(block[~np.isfinite(np.asarray(matrix[block], np.float32)).all(axis=1)])
+    return np.concatenate(found)
+
+
+def loading_fault(error: Exception) -> str:
+    """Say what is wrong with a file of arrays, without numpy's advice to unpickle it all the same."""
+    is_pickled = isinstance(error, ValueError) and "pickle" in str(error)
+    return "it holds Python objects, which are not opened" if is_pickled else str(error).rstrip(".")
 
 
 def gather(matrix: Matrix, rows: Ints) -> Matrix:

@@ -16,6 +16,7 @@ from vocabx.core.segmenter import Segmenter
 from vocabx.core.transfer import Transfer
 from vocabx.diagnostics.diagnostics import Diagnostics
 from vocabx.diagnostics.measure import measure
+from vocabx.diagnostics.sources import source_warnings
 from vocabx.diagnostics.warnings import warnings
 from vocabx.factorization import Factorized
 from vocabx.output_head import OutputHead
@@ -70,7 +71,8 @@ def diagnose(
         has_bias=head.has_bias,
         factorized=factorized,
     )
-    found = (*([factorized.warning] if factorized else []), *warnings(diagnostics, method))
+    of_sources = source_warnings(initialization, transfer, head.rows, diagnostics)
+    found = (*([factorized.warning] if factorized else []), *of_sources, *warnings(diagnostics, method))
     for text in found:
         transfer.say(f"warning: {text}")
     return Diagnosis(diagnostics, found)

@@ -19,14 +19,15 @@ SIGNIFICANT_DIGITS = 6
 class MatrixDiagnostics:
     """The new rows of one matrix beside its usable source rows.
 
-    `outside` is the share of new rows that are no convex combination of source rows by their weights; a drawn row has
-    none and counts as outside.
+    `outside` is the share of the rows that the method made which are no convex combination of source rows by their
+    weights; a drawn row has none and counts as outside. `given` rows came from a file: of them `new` tells alone.
     """
 
     weights: WeightSummary | None
     outside: float
     new: RowSummary
     source: RowSummary
+    given: int = 0
 
     @property
     def norm_ratio(self) -> float | None:
@@ -51,7 +52,7 @@ class Diagnostics:
     Attributes
     ----------
     origins : mapping
-        ``copied``, ``aligned``, ``fallback`` and ``drawn`` → number of input rows.
+        ``copied``, ``aligned``, ``fallback``, ``drawn`` and ``given`` → number of input rows.
     input : MatrixDiagnostics
     head : MatrixDiagnostics, optional
         Of an untied head.

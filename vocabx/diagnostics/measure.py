@@ -16,6 +16,7 @@ from vocabx.diagnostics.diagnostics import Diagnostics, MatrixDiagnostics
 from vocabx.diagnostics.loss import loss_bounds
 from vocabx.diagnostics.summaries import RowSummary, WeightSummary
 from vocabx.factorization import Factorized
+from vocabx.ready_rows import GIVEN, ReadyRule, made_part
 
 __all__ = ["measure"]
 
@@ -77,26 +78,34 @@ def measure(
 
 
 def _origins(rule: RowRule, rows: int) -> dict[str, int]:
+    if isinstance(rule, ReadyRule):
+        given = _given(rule)
+        return {**_origins(made_part(rule), rows - given), GIVEN: given}
     if not isinstance(rule, Alignment):
         return {DRAWN: rows}
     counts = np.bincount(rule.origins, minlength=len(Origin))
     return {origin.name.lower(): int(counts[origin]) for origin in Origin}
 
 
+def _given(rule: RowRule) -> int:
+    return int(rule.given.sum()) if isinstance(rule, ReadyRule) else 0
+
+
 def _of_matrix(
     name: str, rule: RowRule, matrix: Matrix, usable: Bools, factorized: Factorized | None
 ) -> MatrixDiagnostics:
-    rows = matrix[: len(usable)]
+    rows, made = matrix[: len(usable)], made_part(rule)
 
     def written(blocks: Iterable[Floats]) -> Iterable[Floats]:
         return blocks if factorized is None else factorized.project(name, blocks)
 
-    outside = 1.0 if not isinstance(rule, Alignment) else float((~rule.is_convex).sum()) / max(1, len(rule))
+    outside = 1.0 if not isinstance(made, Alignment) else float((~made.is_convex).sum()) / max(1, len(made))
     return MatrixDiagnostics(
-        weights=WeightSummary.of(rule),
+        weights=WeightSummary.of(made),
         outside=outside,
         new=RowSummary.of(written(_thinned(rule).blocks(rows))),
         source=RowSummary.of(written(_usable_blocks(rows, usable))),
+        given=_given(rule),
     )
 
 

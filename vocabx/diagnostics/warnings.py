@@ -66,6 +66,7 @@ def warnings(diagnostics: Diagnostics, method: str) -> list[str]:
         *_alike(diagnostics, [method, *map(str, entry.options.values())]),
         *_without_evidence(diagnostics, entry),
         *_outside(diagnostics),
+        *_given(diagnostics),
         *_long(diagnostics),
     ]
 
@@ -120,6 +121,15 @@ def _outside(diagnostics: Diagnostics) -> Iterator[str]:
             f"{output.outside:.0%} of the rows that new tokens are predicted with are no convex combination of the "
             "base's, so new tokens may win over old ones in old text until the model is trained; with a method that "
             "`vocabx methods` calls convex, and no scale, they cannot."
+        )
+
+
+def _given(diagnostics: Diagnostics) -> Iterator[str]:
+    output = diagnostics.output
+    if output and output.given:
+        yield (
+            f"{output.given:,} of the rows that new tokens are predicted with were given, and nothing is known of how "
+            "they were made, so these tokens may win over old ones in old text until the model is trained."
         )
 
 

@@ -11,6 +11,7 @@ from vocabx.core.plan import NEW, Plan
 from vocabx.in_memory.optimizer import prepare_optimizer
 from vocabx.in_memory.settings import prepare_settings
 from vocabx.in_memory.tensors import VocabularyTensors, resized_tensor
+from vocabx.in_memory.vocabulary_mark import MARK, vocabulary_mark
 from vocabx.output import Decision
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def prepare_change(
         *(() if optimizer is None else prepare_optimizer(optimizer, pairs, plan)),
         *_placements(model, resized),
         *_sizes(model, resized, plan),
+        _setting(vars(model), MARK, vocabulary_mark(decision.segmenter.tokens)),
     ]
     return Change(steps)
 

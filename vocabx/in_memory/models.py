@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from vocabx.checkpoint.sources.resolve import resolve_model
+from vocabx.checkpoint.taken_ids import check_not_taken
 from vocabx.core.corpus import Texts
 from vocabx.extension import Extension, prepare
 from vocabx.in_memory.change import prepare_change
@@ -74,7 +76,10 @@ def extend_model(
     stages = stages or Stages()
     model = without_compilation(model)
     with opened(model, tokenizer, request) as (base, tensors):
-        extension = prepare(base.embeddings, base.segmenter, base.name, request, stages, head=base.head)
+        check_ids = partial(check_not_taken, base.config, base.generation, len(base.segmenter.tokens))
+        extension = prepare(
+            base.embeddings, base.segmenter, base.name, request, stages, head=base.head, check_ids=check_ids
+        )
         change = prepare_change(model, tensors, base, extension, optimizer)
         made = reopened(tokenizer, base, extension)
     change.apply()

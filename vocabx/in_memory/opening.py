@@ -15,6 +15,7 @@ from vocabx.checkpoint.writing.storage import Storage
 from vocabx.core.errors import InputError, TokenizerError
 from vocabx.in_memory.refusals import check_model
 from vocabx.in_memory.tensors import VocabularyTensors, find_tensors, to_numpy
+from vocabx.in_memory.vocabulary_mark import check_vocabulary
 from vocabx.output import Decision, base_name
 from vocabx.output_head import OutputHead
 from vocabx.row_request import RowRequest
@@ -39,6 +40,7 @@ def opened(
         raise InputError("A loaded model has no files to link and has its type already; leave out shards and dtype.")
     check_model(model)
     tensors = find_tensors(model)
+    check_vocabulary(model, source.tokens, len(tensors.input))
     generation = getattr(model, "generation_config", None)
     with TemporaryDirectory() as directory:
         tokenizer.save_pretrained(directory)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vocabx.core.alignment import NEW_ROWS_PER_BLOCK
-from vocabx.core.arrays import Bools, Floats, Matrix, row_blocks
-from vocabx.core.errors import InputError, UnknownNameError
+from vocabx.core.arrays import Bools, Floats, Matrix, not_finite, row_blocks
+from vocabx.core.errors import CheckpointError, InputError, UnknownNameError
 from vocabx.core.initialization import Initialization
 from vocabx.core.transfer import Transfer
 
@@ -28,7 +28,14 @@ def _usable_blocks(matrix: Matrix, usable: Bools) -> Iterator[Float64s]:
 def _moments(matrix: Matrix, usable: Bools) -> tuple[Float64s, Float64s]:
     """Mean and variance of each dimension over the usable rows, shape (D,) each; two passes, so nothing cancels."""
     count = int(usable.sum())
-    mean = sum((block.sum(axis=0) for block in _usable_blocks(matrix, usable)), np.zeros(matrix.shape[1])) / count
+    with np.errstate(invalid="ignore"):
+        mean = sum((block.sum(axis=0) for block in _usable_blocks(matrix, usable)), np.zeros(matrix.shape[1])) / count
+    if not np.isfinite(mean).all():
+        broken = not_finite(matrix, np.flatnonzero(usable))
+        raise CheckpointError(
+            f"{len(broken):,} of the base's rows are not finite (NaN or infinite), and new rows would be drawn like "
+            f"them: the first is that of id {broken[0]}. Download the base again, or mend these rows first."
+        )
     squares = (((block - mean) ** 2).sum(axis=0) for block in _usable_blocks(matrix, usable))
     return mean, sum(squares, np.zeros(matrix.shape[1])) / count
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
+from vocabx.checkpoint.sources.pickled import is_pickled
 from vocabx.checkpoint.writing.casting import is_exact
 from vocabx.manifest import REPLACE
 from vocabx.verification.subject import Subject
@@ -44,7 +45,11 @@ def base_weights(subject: Subject) -> str | None:
     """Need a base with its checkpoint."""
     if (missing := base(subject)) is not None:
         return missing
-    return "the base holds no weights" if subject.base_checkpoint is None else None
+    if subject.base_checkpoint is not None:
+        return None
+    if subject.base_directory is not None and is_pickled(subject.base_directory):
+        return "the base's weights are PyTorch files (.bin), which --trust-pickle (trust_pickle=True) opens"
+    return "the base holds no weights"
 
 
 def source_rows(subject: Subject) -> str | None:
@@ -84,6 +89,8 @@ def alignment(subject: Subject) -> str | None:
 
 def convex(subject: Subject) -> str | None:
     """Need a method that promises convex rows."""
+    if not any(tensor.is_made.any() for tensor in subject.vocabulary_rows):
+        return "all new rows were given, and the method made none"
     return None if subject.manifest.convex else f"the method {subject.manifest.method!r} does not promise convex rows"
 
 

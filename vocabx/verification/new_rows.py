@@ -21,6 +21,8 @@ MOST_COLLAPSED = 0.01
 EQUAL_BY_DESIGN = frozenset({"mean"})
 SHORTEST, LONGEST = 0.1, 10.0
 """How far below the old rows' 1st percentile and their mean, or above their 99th, the median new length may be."""
+VANISHING, HUGE = 0.001, 10.0
+"""How far below the shortest old row and the mean row, or above the longest old row, any new row's length may be."""
 
 
 def check_finite(subject: Subject) -> Outcome:
@@ -93,7 +95,7 @@ def _spell(weights: csr_array, row: int) -> bytes:
 
 
 def check_norms(subject: Subject) -> Outcome:
-    """Compare the median length of new rows with those of the old rows in use, and with that of their mean.
+    """Compare the median length of new rows, and the extremes, with those of old rows in use, and of their mean.
 
     Means are shorter than what they are means of, so the mean row's own length bounds a sound method from below.
     """
@@ -101,18 +103,22 @@ def check_norms(subject: Subject) -> Outcome:
     usable = np.flatnonzero(subject.usable)
     mean = Alignment.build(mean_over(usable, subject.plan.tokens_before))
     for tensor in _matrices(subject):
-        low, high = np.percentile(_norms(tensor.source)[usable], [1, 99])
+        low, high = np.percentile(old := _norms(tensor.source)[usable], [1, 99])
         shortest = float(_norms(mean.apply(tensor.source))[0])
-        median = float(
-            np.median(np.concatenate([_norms(tensor.reading.decode(block)) for _, block in tensor.new_blocks()]))
-        )
+        lengths = np.concatenate([_norms(tensor.reading.decode(block)) for _, block in tensor.new_blocks()])
+        median = float(np.median(lengths))
         least, most = SHORTEST * min(low, shortest), LONGEST * high
         evidence.append(
             f"{tensor.name}: median length {median:.4g}, limits {least:.4g} to {most:.4g} (a tenth of the mean row "
-            f"{shortest:.4g} or of the old rows' 1st percentile {low:.4g}, ten times their 99th {high:.4g})"
+            f"{shortest:.4g} or of the old rows' 1st percentile {low:.4g}, ten times their 99th {high:.4g}); "
+            f"all {lengths.min():.4g} to {lengths.max():.4g}, old rows {old.min():.4g} to {old.max():.4g}"
         )
         if not least <= median <= most:
             offenders.append(f"{tensor.name}: {median:.4g}")
+        # What is zero or not finite is said by the check of that.
+        is_extreme = (lengths < VANISHING * min(old.min(), shortest)) | (lengths > HUGE * old.max())
+        for row in np.flatnonzero(is_extreme & np.isfinite(lengths) & (lengths > 0)).tolist():
+            offenders.append(f"{tensor.name}, row {subject.show(int(subject.plan.new_ids[row]))}: {lengths[row]:.4g}")
     return judge(offenders, "; ".join(evidence))
 
 

@@ -19,6 +19,7 @@ from vocabx.core.errors import InputError
 from vocabx.core.plan import NEW, Plan
 from vocabx.core.tokens import TokenTable
 from vocabx.manifest import FILE_NAME, Manifest, NewToken, load_alignments
+from vocabx.ready_rows import GIVEN
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.verification.model import OpenedModel, open_model
 from vocabx.verification.vocabulary_rows import VocabularyRows, read_vocabulary_rows
@@ -125,7 +126,14 @@ class Subject:
             self.alignments,
             self.manifest.factorization,
             self.has_own_rows,
+            self.is_made,
         )
+
+    def is_made(self, matrix: str) -> Bools:
+        """Mark the new rows of input, head or bias that the method made; the others came from a file, shape (N,)."""
+        if not self.manifest.given_rows.get(matrix):
+            return np.ones(self.plan.new, np.bool_)
+        return np.array([token.origin != GIVEN for token in self.new_tokens], np.bool_)
 
     @property
     def has_own_rows(self) -> bool:

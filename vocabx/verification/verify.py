@@ -10,6 +10,7 @@ from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.say import Say, say_nothing
+from vocabx.core.setting_types import as_path
 from vocabx.manifest import Manifest
 from vocabx.verification.finding import Finding, Status, Verification
 from vocabx.verification.subject import Subject
@@ -58,7 +59,7 @@ def verify(
     if isinstance(lines, str):
         raise InputError("lines: expected lines of text, got one string; read a file with Corpus.open([path]).lines().")
     text = None if lines is None else tuple(islice(lines, MOST_LINES))
-    own = Path(directory)
+    own = as_path("directory", directory)
     manifest = Manifest.load(own)
     original = (
         None if base is None else resolve_model(base, weights=bool(manifest.rows), hub=hub, trust_pickle=trust_pickle)

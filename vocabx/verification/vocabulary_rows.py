@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vocabx.checkpoint import Checkpoint
 from vocabx.core.alignment import Alignment
-from vocabx.core.arrays import ROWS_PER_BLOCK, Matrix
+from vocabx.core.arrays import ROWS_PER_BLOCK, Bools, Matrix
 from vocabx.core.errors import CheckpointError
 from vocabx.core.plan import Plan
 from vocabx.factorization import Factors, spectrum
@@ -37,6 +37,8 @@ class VocabularyRows:
     plan : Plan
     reading : Reading
         What stored rows stand for, and how they compare with rows made of `source`.
+    is_made : ndarray of bool, shape (N,)
+        The new rows that the method made; of those that were given, weights say nothing.
     """
 
     role: str
@@ -46,6 +48,12 @@ class VocabularyRows:
     alignment: Alignment | None
     plan: Plan
     reading: Reading
+    is_made: Bools
+
+    @property
+    def given(self) -> int:
+        """How many new rows came from a file."""
+        return int((~self.is_made).sum())
 
     def new_rows(self, start: int, size: int = ROWS_PER_BLOCK) -> Matrix:
         """Return the rows of up to `size` new tokens, from the `start`-th on."""
@@ -69,6 +77,7 @@ def read_vocabulary_rows(
     alignments: Mapping[str, Alignment],
     factorization: Mapping[str, Any],
     has_own_rows: bool,
+    is_made: Callable[[str], Bools],
 ) -> tuple[VocabularyRows, ...]:
     """Map every tensor that has one row per token, the input first.
 
@@ -100,7 +109,7 @@ def read_vocabulary_rows(
                 f"{own.directory} does not come from {origin.directory}: {name} has rows of {matrix.shape[1]} numbers, "
                 f"and the base has {source.shape[1]}."
             )
-        found.append(VocabularyRows(role, name, matrix, source, alignments.get(rule), plan, reading))
+        found.append(VocabularyRows(role, name, matrix, source, alignments.get(rule), plan, reading, is_made(rule)))
     return tuple(found)
 
 

@@ -126,7 +126,10 @@ class Malicious:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda: {"weight": Malicious()}, "is no file of plain tensors, and is not opened"),
+        (
+            lambda: {"weight": Malicious()},
+            r"is no file of plain tensors, and is not opened: it asks for \S+open, which",
+        ),
         (lambda: {"epoch": 3}, "holds other things than the tensors of a model"),
         (lambda: [1], "holds other things than the tensors of a model"),
     ],
@@ -148,6 +151,18 @@ def test_a_damaged_file_is_a_sentence(damage: bytes, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"pytorch_model.bin (is no file of plain|holds other things)") as caught:
         opened(base)
     assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.torch
+def test_a_shard_that_is_not_there_is_named(tmp_path: Path) -> None:
+    tensors = state()
+    base = save(tmp_path / "model", {INPUT: tensors.pop(INPUT)}, tensors)
+    (base / "pytorch_model-00002-of-00002.bin").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"index\.json names pytorch_model-00002-of-00002\.bin, which is not there"
+    ):
+        opened(base)
 
 
 @pytest.mark.torch

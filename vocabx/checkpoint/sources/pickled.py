@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -41,8 +42,11 @@ TYPES: Mapping[str, str] = {
 
 
 def is_pickled(directory: Path) -> bool:
-    """Whether a directory holds its weights in PyTorch's format and in no other."""
-    return not holds_weights(directory, SAFETENSORS) and holds_weights(directory, PICKLED)
+    """Whether a directory holds its weights in PyTorch's format and in no other, be they complete or not."""
+    if holds_weights(directory, SAFETENSORS):
+        return False
+    is_only_index = (directory / PICKLED.index).is_file() and not (directory / SAFETENSORS.index).is_file()
+    return is_only_index or holds_weights(directory, PICKLED)
 
 
 def unpickled(directory: Path) -> Path:
@@ -53,6 +57,11 @@ def unpickled(directory: Path) -> Path:
     of the original, so that a download is known by them.
     """
     files = [directory / name for name in named_weights(directory, PICKLED)]
+    for file in files:
+        if not file.is_file():
+            raise CheckpointError(
+                f"{directory / PICKLED.index} names {file.name}, which is not there. Download the model again."
+            )
     return _copy(directory.resolve(), tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
@@ -116,14 +125,25 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     try:
         content = _loaded(path)
     except Exception as error:  # torch and pickle raise whatever a damaged or malicious file makes them
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise CheckpointError(f"{path} is no file of plain tensors, and is not opened: {reason:.200}") from error
+        raise CheckpointError(
+            f"{path} is no file of plain tensors, and is not opened: {_fault(error):.200}."
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise CheckpointError(f"{path} holds other things than the tensors of a model, and is not read.")
     unknown = [name for name, tensor in content.items() if _type(tensor) not in TYPES]
     if unknown:
         raise CheckpointError(f"{path}: tensor {unknown[0]} is of type {content[unknown[0]].dtype}, which is not read.")
     return content
+
+
+def _fault(error: Exception) -> str:
+    """Say what is wrong, without torch's advice to unpickle the file all the same."""
+    text = str(error).strip()
+    if asked := re.search(r"GLOBAL (\S+)", text):
+        return f"it asks for {asked[1]}, which could run code"
+    if "weights_only" in text or "weights only" in text.lower():
+        return "it holds other things, or is damaged"
+    return text.partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _loaded(path: Path) -> Any:

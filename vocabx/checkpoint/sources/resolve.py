@@ -8,6 +8,7 @@ from vocabx.checkpoint.sources.download import download
 from vocabx.checkpoint.sources.hub_options import HubOptions, split_hub_id
 from vocabx.checkpoint.sources.pickled import is_pickled, unpickled
 from vocabx.core.errors import CheckpointError
+from vocabx.core.setting_types import as_path
 
 __all__ = ["resolve_model"]
 
@@ -45,7 +46,7 @@ def resolve_model(
 
 
 def _find(model: str | Path, weights: bool, hub: HubOptions, pickles: bool) -> Path:
-    path = Path(model)
+    path = as_path("model", model)
     if path.is_dir():
         if hub.revision is not None:
             raise CheckpointError(f"{model} is a directory here and has no revision {hub.revision}. Leave it out.")

@@ -148,6 +148,11 @@ class Resize:
             made = self.row_map(block) if self.row_map else block
             stored = np.ascontiguousarray(made, dtype=ROW_TYPES[self.stored_type])
         if not np.isfinite(stored).all():
+            if not np.isfinite(block).all():
+                raise CheckpointError(
+                    f"Rows of {self.name} are not finite (NaN or infinite), and a row would be made of them. Download "
+                    "the base again, or mend these rows first."
+                )
             raise CheckpointError(
                 f"A new row of {self.name} is not finite when stored as {self.stored_type} (the largest value "
                 f"is {np.abs(block).max():g}). Use another method, or a wider type with --dtype (dtype=)."

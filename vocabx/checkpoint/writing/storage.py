@@ -9,7 +9,7 @@ from typing import Any
 from vocabx.checkpoint.safetensors_file import ROW_TYPES, TensorEntry
 from vocabx.core.errors import CheckpointError, InputError
 
-__all__ = ["COPY", "DTYPES", "HARDLINK", "REFLINK", "SHARDS", "Storage", "cast_settings"]
+__all__ = ["COPY", "DTYPES", "HARDLINK", "REFLINK", "SHARDS", "Storage", "cast_settings", "type_name"]
 
 COPY, HARDLINK, REFLINK = "copy", "hardlink", "reflink"
 SHARDS = {
@@ -65,6 +65,16 @@ class Storage:
     def type_of(self, entry: TensorEntry) -> str:
         """Name the type that a tensor is written in, as safetensors files do."""
         return DTYPES[self.dtype] if self.dtype is not None and self.is_cast(entry) else entry.dtype
+
+
+def type_name(dtype: Any) -> Any:
+    """Return the name of one of torch's types without the library's; anything else as it is.
+
+    >>> type_name("torch.float16"), type_name("float16"), type_name(None)
+    ('float16', 'float16', None)
+    """
+    spelt = str(dtype)
+    return spelt.removeprefix("torch.") if spelt.startswith("torch.") else dtype
 
 
 def cast_settings(config: Mapping[str, Any], dtype: str) -> dict[str, Any]:
