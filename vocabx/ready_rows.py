@@ -82,7 +82,11 @@ class ReadyRows:
             row_of[token] = row
         places = np.fromiter((row_of.get(token, -1) for token in transfer.new_ids.tolist()), np.int64)
         if len(places) and (places < 0).all():
-            raise InputError(f"{self.path} names none of the {len(places)} new tokens; it was made for others.")
+            first = transfer.target.tokens.pieces[transfer.new_ids[0]]
+            raise InputError(
+                f"{self.path} names none of the {len(places)} new tokens; it was made for others, or spells them in "
+                f"another way. Name a token by its id or as the tokenizer spells it: the first new one is {first!r}."
+            )
         return places
 
     def _ids(self, pieces: Sequence[str]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from vocabx.cli.program import COMPUTING_OPTIONS, TOKENIZER_COMMANDS
 
 PROGRAM = """
 import sys
+from pathlib import Path
 from vocabx.cli.program import run
 try:
     run()
@@ -49,3 +51,13 @@ def test_extending_leaves_torch_alone_and_changes_no_byte(place: Place) -> None:
 def test_verifying_takes_torch(place: Place) -> None:
     program(*place.extend())
     assert program("verify", str(place.out), "--base", str(place.base)) == "torch"
+
+
+def test_an_interrupt_while_libraries_are_imported_is_one_sentence(tmp_path: Path) -> None:
+    code = (
+        "import sys; from vocabx.cli import program\n"
+        "def stop(): raise KeyboardInterrupt\n"
+        "program._import_tokenizers_alone = stop; program.run()"
+    )
+    run = subprocess.run([sys.executable, "-c", code, "extend", "base"], capture_output=True, text=True, cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (130, "\nInterrupted. Nothing was changed.\n")

@@ -188,8 +188,10 @@ def test_an_error_leaves_the_model_as_it_was(fault: str, tmp_path: Path, monkeyp
 
 def test_a_tokenizer_without_a_fast_backend_is_refused(tmp_path: Path) -> None:
     model, _ = load(save_base(tmp_path / "base"))
-    with pytest.raises(TokenizerError, match="The tokenizer has no fast backend"):
-        vocabx.extend_model(model, object(), **learning(tmp_path))
+    slow = type("Slow", (), {"convert_ids_to_tokens": None})()
+    for given, told in ((slow, "The tokenizer has no fast backend"), (model, "expected a tokenizer of transformers")):
+        with pytest.raises(TokenizerError, match=told):
+            vocabx.extend_model(model, given, **learning(tmp_path))
 
 
 def test_a_model_without_weights_is_refused(tmp_path: Path) -> None:

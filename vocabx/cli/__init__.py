@@ -26,9 +26,9 @@ from vocabx.cli.verify import verify
 from vocabx.core.errors import VocabxError
 from vocabx.core.places import current_directory
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTED", "NOTHING", "main"]
 
-TERMINATED = 128 + signal.SIGTERM
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 NOTHING = "Nothing was changed."
 
 
@@ -43,7 +43,7 @@ class Group(click.Group):
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as interrupt:
             click.echo(f"\nInterrupted. {_left(context, interrupt)}", err=True)
-            raise SystemExit(130) from interrupt
+            raise SystemExit(INTERRUPTED) from interrupt
         except SystemExit as stop:
             if stop.code == TERMINATED:
                 click.echo(f"Terminated. {_left(context, stop)}", err=True)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vocabx.cli import main
+from vocabx.cli import INTERRUPTED, NOTHING, main
 from vocabx.core.collection import give_back_large_blocks
 
 __all__ = ["COMPUTING_OPTIONS", "TOKENIZER_COMMANDS", "run"]
@@ -23,7 +23,11 @@ def run() -> None:
     # Without torch, transformers announces that models cannot be used; here only its tokenizers are.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     if _needs_tokenizers_alone(sys.argv[1:]):
-        _import_tokenizers_alone()
+        try:
+            _import_tokenizers_alone()
+        except KeyboardInterrupt:
+            sys.stderr.write(f"\nInterrupted. {NOTHING}\n")
+            raise SystemExit(INTERRUPTED) from None
     main(prog_name="vocabx")
 
 

@@ -63,6 +63,8 @@ def opened(
 
 def segmenter_of(tokenizer: PreTrainedTokenizerBase) -> FastSegmenter:
     """Take a copy of a tokenizer's pipeline; raise `TokenizerError` where it has none."""
+    if not hasattr(tokenizer, "convert_ids_to_tokens"):
+        raise TokenizerError(f"tokenizer: expected a tokenizer of transformers, got {type(tokenizer).__name__}.")
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError("The tokenizer has no fast backend; load it with AutoTokenizer and a tokenizer.json.")

@@ -138,6 +138,8 @@ def check_storage(checkpoint: Checkpoint, storage: Storage, out: Path | None = N
             f"A cast to {storage.dtype} changes every weight file, so that there is none to {storage.shards}. Leave "
             "out --shards or --dtype (shards=, dtype=)."
         )
+    if not kept:
+        return f"none of {len(checkpoint.files)}: every weight file holds rows of tokens, and is written"
     if out is not None:
         check_links([file.path for file in kept], out, storage.shards)
     return f"{len(kept)} of {len(checkpoint.files)} weight files {SHARDS[storage.shards]}"
