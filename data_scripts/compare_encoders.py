@@ -43,7 +43,7 @@ from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.report import Cell, Report, Table
 from vocabx.directories import plan_extension
-from vocabx.eval.cost import Interval
+from vocabx.eval.bootstrap import Interval
 from vocabx.eval.encoder import Encoder, load_encoder, load_masked_model
 from vocabx.eval.masked_loss import MaskedLoss, score_masked
 from vocabx.eval.retrieval import Direction, Retrieval, distinct_pairs, measure_retrieval

@@ -12,7 +12,8 @@ import numpy as np
 
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.tokens import TokenTable
-from vocabx.eval.cost import DocumentCost, Interval, Nats, Progress, TokenGroup, document_sizes, token_group
+from vocabx.eval.bootstrap import Interval
+from vocabx.eval.cost import DocumentCost, Nats, Progress, TokenGroup, document_sizes, token_group
 from vocabx.eval.decoder import Decoder, Start, load_decoder, require_torch
 from vocabx.eval.windows import batches_of_windows, sliding_windows
 
@@ -120,7 +121,7 @@ def _token_nats(decoder: Decoder, sequences: Ragged, window: int, stride: int, p
     cross_entropy = require_torch().nn.functional.cross_entropy
     nats = np.zeros(len(sequences.values))
     if decoder.start == "uniform":
-        nats[sequences.starts[:-1][sequences.lengths > 0]] = math.log(decoder.vocabulary)
+        nats[_firsts(sequences)] = math.log(decoder.vocabulary)
     windows = sliding_windows(sequences.lengths, window, stride)
     done = 0
     for batch in batches_of_windows(windows, LOGITS_AT_ONCE // decoder.vocabulary):
@@ -138,9 +139,14 @@ def _by_age(
     if new_ids is None:
         return None, None
     is_scored = np.ones(len(nats), np.bool_)
-    is_scored[sequences.starts[:-1]] = decoder.start == "uniform"
+    is_scored[_firsts(sequences)] = decoder.start == "uniform"
     is_new = np.isin(sequences.values, new_ids)
 
     chosen = (is_scored & ~is_new, is_scored & is_new)
     old, new = (token_group(sequences.values, nats, group, tokens) for group in chosen)
     return old, new
+
+
+def _firsts(sequences: Ragged) -> Ints:
+    """Where each sequence that holds anything begins."""
+    return sequences.starts[:-1][sequences.lengths > 0]

@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from vocabx.core.arrays import Bools, Ints
 from vocabx.core.errors import InputError
 from vocabx.core.tokens import TokenTable
+from vocabx.eval.bootstrap import Interval, bootstrap_ratio
 
-__all__ = ["DocumentCost", "Interval", "Nats", "Progress", "TokenGroup", "document_sizes", "token_group"]
+__all__ = [
+    "DocumentCost",
+    "Nats",
+    "Progress",
+    "TokenGroup",
+    "document_sizes",
+    "token_group",
+]
 
 Nats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 """Told how many parts of the work are done, and how many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate, and the range it would fall into at the level asked for, had other documents been drawn."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,5 @@ def _bits(nats: Nats, sizes: Ints) -> float:
 
 
 def _bootstrap(nats: Nats, sizes: Ints, rng: np.random.Generator, resamples: int, level: float) -> Interval:
-    draws = (rng.integers(len(sizes), size=len(sizes)) for _ in range(resamples))
-    values = [_bits(nats[chosen], sizes[chosen]) for chosen in draws]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(_bits(nats, sizes), float(low), float(high))
+    ratio = bootstrap_ratio(nats, sizes, rng, resamples, level)
+    return Interval(_bits(nats, sizes), ratio.low / math.log(2), ratio.high / math.log(2))

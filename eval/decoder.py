@@ -9,18 +9,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from safetensors import SafetensorError
 
-from vocabx.core.arrays import Ragged
-from vocabx.core.errors import CheckpointError, InputError, MissingExtraError
+from vocabx.core.arrays import Ints, Ragged
+from vocabx.core.errors import CheckpointError, InputError, MissingExtraError, UnknownNameError
 from vocabx.eval.windows import Window
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Decoder", "Start", "load_decoder", "require_torch"]
+__all__ = ["TYPES", "Decoder", "Start", "choose_device", "choose_type", "load_decoder", "require_torch"]
 
 Start = Literal["bos", "eos", "uniform"]
+TYPES = ("float32", "bfloat16", "float16")
+"""Types to compute in."""
 
 
 def require_torch() -> ModuleType:
@@ -28,8 +31,26 @@ def require_torch() -> ModuleType:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("Measuring bits per byte", "torch") from error
+        raise MissingExtraError("Running a model", "torch") from error
     return torch
+
+
+def choose_device(name: str | None) -> str:
+    """Return where to run: what was asked for, or a GPU where there is one; raise `InputError` where it is absent."""
+    torch = require_torch()
+    place = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=place)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"There is no device {place!r} to run on. Choose another, such as cpu or cuda:0.") from error
+    return place
+
+
+def choose_type(name: str) -> Any:
+    """Return the torch type of a name in `TYPES`."""
+    if name not in TYPES:
+        raise UnknownNameError("type to compute in", name, TYPES)
+    return getattr(require_torch(), name)
 
 
 @dataclass(frozen=True)
@@ -74,32 +95,65 @@ class Decoder:
         return Ragged.from_rows([first + ids for ids in encoded])
 
     def read(self, sequences: Ragged, windows: Sequence[Window]) -> Iterator[tuple[Window, Tensor, Tensor]]:
-        """Yield each window with logits (n, vocabulary) in float32 for its n scored tokens, and their ids (n,)."""
+        """Yield each window with logits (n, vocabulary) in float32 for its n scored tokens, and their ids (n,).
+
+        Padding stands behind the tokens, whatever side the tokenizer would pad, and no token reads what is behind it.
+        """
         torch = require_torch()
-        ids = torch.zeros(len(windows), max(map(len, windows)), dtype=torch.long)
-        mask = torch.zeros_like(ids)
+        ids = np.zeros((len(windows), max(map(len, windows))), np.int64)
+        mask = np.zeros_like(ids)
         for row, window in enumerate(windows):
-            ids[row, : len(window)] = torch.from_numpy(sequences[window.sequence][window.begin : window.end])
+            ids[row, : len(window)] = sequences[window.sequence][window.begin : window.end]
             mask[row, : len(window)] = 1
-        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        with torch.inference_mode():
-            logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        for row, window in enumerate(windows):
-            scored = slice(window.scored - window.begin, len(window))
-            yield window, logits[row, scored.start - 1 : scored.stop - 1].float(), ids[row, scored]
+        counts = [window.end - window.scored for window in windows]
+        rows = np.repeat(np.arange(len(windows)), counts)
+        columns = np.concatenate([np.arange(w.scored - w.begin, len(w)) for w in windows])
+        wanted = torch.from_numpy(ids[rows, columns]).to(self.model.device)
+        logits = self._logits(ids, mask, rows, columns - 1)
+        ends = np.cumsum(counts).tolist()
+        for window, end, count in zip(windows, ends, counts, strict=True):
+            yield window, logits[end - count : end], wanted[end - count : end]
+
+    def _logits(self, ids: Ints, mask: Ints, rows: Ints, columns: Ints) -> Tensor:
+        """Return logits (n, vocabulary) at n places of a batch; the head reads no other place."""
+        torch = require_torch()
+        device = self.model.device
+        places = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
+
+        def keep_places(_module: Any, _inputs: Any, output: Any) -> Any:
+            # Logits of padding, and of what a window before this one scored, would be as large as the others.
+            if hasattr(output, "last_hidden_state"):
+                output.last_hidden_state = output.last_hidden_state[places][None]
+            return output
+
+        hook = self.model.base_model.register_forward_hook(keep_places)
+        try:
+            with torch.inference_mode():
+                tensors = (torch.from_numpy(part).to(device) for part in (ids, mask))
+                read = dict(zip(("input_ids", "attention_mask"), tensors, strict=True))
+                logits: Tensor = self.model(**read, use_cache=False, return_dict=True).logits
+        finally:
+            hook.remove()
+        # A model whose body gives something else than states has computed all logits.
+        chosen = logits[0] if logits.shape[:2] == (1, len(rows)) else logits[places]
+        return chosen.float()
 
 
 def load_decoder(directory: Path, *, dtype: str = "float32", device: str | None = None) -> Decoder:
     """Open a model directory; safetensors only, no remote code, on a GPU where there is one."""
-    torch = require_torch()
+    place, kind = choose_device(device), choose_type(dtype)
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     try:
         if any("MaskedLM" in name for name in AutoConfig.from_pretrained(directory).architectures or ()):
             raise InputError(f"{directory} is a masked language model; only one that reads from left to right will do.")
-        model = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype), use_safetensors=True)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=kind, use_safetensors=True, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(directory)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{directory} cannot be opened as a causal language model: {error}") from error
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    # The library fills what a file lacks with random numbers and goes on; so it opens an encoder, with a random head.
+    if absent := sorted(found["missing_keys"]):
+        raise CheckpointError(f"{directory} is no causal language model: {absent[0]} is not in its weights.")
     return Decoder(model.to(place).eval(), tokenizer)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from vocabx.core.arrays import Floats, Ints
 from vocabx.core.errors import CheckpointError, InputError
-from vocabx.eval.decoder import require_torch
+from vocabx.eval.decoder import choose_device, choose_type, require_torch
 from vocabx.eval.windows import batches_by_length
 
 if TYPE_CHECKING:
@@ -142,12 +142,12 @@ def load_masked_model(directory: Path, *, dtype: str = "float32", device: str | 
 
 
 def _load(directory: Path, kind: str, what: str, dtype: str, device: str | None) -> Encoder:
-    torch = require_torch()
+    place, number_type = choose_device(device), choose_type(dtype)
     import transformers
 
     try:
         model, found = getattr(transformers, kind).from_pretrained(
-            directory, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
+            directory, dtype=number_type, use_safetensors=True, output_loading_info=True
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -156,5 +156,4 @@ def _load(directory: Path, kind: str, what: str, dtype: str, device: str | None)
     absent = sorted(name for name in found["missing_keys"] if "pooler." not in name)
     if absent:
         raise CheckpointError(f"{directory} is not {what}: {absent[0]} is not in its weights.")
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Encoder(model.to(place).eval(), tokenizer)

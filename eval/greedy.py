@@ -12,13 +12,13 @@ import numpy as np
 from vocabx.core.arrays import Ragged
 from vocabx.core.errors import InputError
 from vocabx.eval.bits_per_byte import LOGITS_AT_ONCE
-from vocabx.eval.decoder import Decoder, load_decoder
+from vocabx.eval.decoder import Decoder, load_decoder, require_torch
 from vocabx.eval.windows import batches_of_windows, sliding_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["GreedyFlips", "compare_greedy", "greedy_flips"]
+__all__ = ["GreedyFlips", "compare_greedy", "count_flips", "greedy_flips"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,29 @@ def compare_greedy(
     total = GreedyFlips(0, 0, 0)
     for batch in batches_of_windows(sliding_windows(sequences.lengths, window, stride), budget):
         for (_, of_a, _), (_, of_b, _) in zip(a.read(sequences, batch), b.read(sequences, batch), strict=True):
-            flips, ties = _count(of_a, of_b)
+            flips, ties = count_flips(of_a, of_b)
             total = GreedyFlips(total.positions + len(of_a), total.flips + flips, total.ties + ties)
     return total
 
 
-def _count(of_a: Tensor, of_b: Tensor) -> tuple[int, int]:
+def count_flips(of_a: Tensor, of_b: Tensor, is_shared: Tensor | None = None) -> tuple[int, int]:
+    """Count rows of two arrays of logits whose likeliest tokens differ: as flips, and as ties.
+
+    Parameters
+    ----------
+    of_a, of_b : Tensor, shapes (n, vocabulary of a) and (n, vocabulary of b)
+    is_shared : Tensor of bool, shape (the larger vocabulary,), optional
+        Whether an id is the same token in both; without it every id that both have is.
+    """
+    if is_shared is None:
+        smaller, larger = sorted((of_a.shape[1], of_b.shape[1]))
+        is_shared = require_torch().arange(larger, device=of_a.device) < smaller
     best_a, best_b = of_a.max(dim=1), of_b.max(dim=1)
-    differ = best_a.indices != best_b.indices
-    in_both = best_b.indices < of_a.shape[1]
-    b_in_a = of_a.gather(1, best_b.indices.where(in_both, 0)[:, None])[:, 0]
-    a_in_b = of_b.gather(1, best_a.indices[:, None])[:, 0]
-    tied = (in_both & (b_in_a == best_a.values)) | (a_in_b == best_b.values)
+    a_in_both, b_in_both = is_shared[best_a.indices], is_shared[best_b.indices]
+    differ = (best_a.indices != best_b.indices) | ~a_in_both
+    b_in_a = of_a.gather(1, best_b.indices.where(b_in_both, 0)[:, None])[:, 0]
+    a_in_b = of_b.gather(1, best_a.indices.where(a_in_both, 0)[:, None])[:, 0]
+    tied = (b_in_both & (b_in_a == best_a.values)) | (a_in_both & (a_in_b == best_b.values))
     return int((differ & ~tied).sum()), int((differ & tied).sum())
 
 

@@ -58,6 +58,12 @@ def test_a_report_is_a_headline_facts_and_tables() -> None:
     assert json.loads(report.to_json()) == {"headline": "Done", "rows": 16000, "tied": True, "Tokens": TABLE.to_json()}
 
 
+def test_notes_of_a_report_stand_behind_its_tables() -> None:
+    report = Report("Done", {}, [TABLE], ["One.", "Two."])
+    assert report.to_text() == f"Done\n\n{TABLE.to_text()}\n\nOne.\nTwo."
+    assert json.loads(report.to_json())["notes"] == ["One.", "Two."]
+
+
 def test_a_headline_alone_is_a_report() -> None:
     assert Report("완료").to_text() == "완료"
     assert Report("완료").to_json() == '{\n  "headline": "완료"\n}'

@@ -16,6 +16,7 @@ from vocabx.core.arrays import Ints
 from vocabx.core.errors import CheckpointError, InputError, MissingExtraError
 from vocabx.eval import bits_per_byte as module
 from vocabx.eval.bits_per_byte import BitsPerByte, bits_per_byte, score_documents
+from vocabx.eval.decoder import load_decoder
 
 TEXTS = ["Hello, world!", "a", "한국어 문장입니다.", "x" * 50]
 LONG = "The quick brown fox jumps over the lazy dog. " * 5
@@ -60,6 +61,74 @@ def test_batches_cost_what_documents_cost_one_by_one(
     assert result.bytes.tolist() == [13, 1, 26, 50, 225]
     assert result.value == pytest.approx(sum(expected) / 315 / math.log(2), rel=1e-5)
     assert (result.start, result.window, result.stride) == ("bos", 32, 12)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_side_that_a_tokenizer_pads_does_not_change_the_cost(architecture: str, side: str) -> None:
+    plain, padding = tiny_tokenizer(bos_token="<s>"), tiny_tokenizer(bos_token="<s>", pad_token="</s>")
+    padding.padding_side = side
+    model = tiny_model(len(plain), architecture=architecture)
+    expected = score_documents(model, plain, [*TEXTS, LONG], window=32, stride=12)
+    found = score_documents(model, padding, [*TEXTS, LONG], window=32, stride=12)
+    np.testing.assert_allclose(found.nats, expected.nats, rtol=1e-6)
+
+
+@pytest.mark.torch
+def test_the_order_and_the_company_of_documents_do_not_change_their_cost() -> None:
+    tokenizer = tiny_tokenizer(bos_token="<s>")
+    model = tiny_model(len(tokenizer))
+    together = score_documents(model, tokenizer, [*TEXTS, LONG], window=32, stride=12)
+    backwards = score_documents(model, tokenizer, [*TEXTS, LONG][::-1], window=32, stride=12)
+    alone = [score_documents(model, tokenizer, [text], window=32, stride=12).nats[0] for text in [*TEXTS, LONG]]
+    np.testing.assert_allclose(together.nats, backwards.nats[::-1], rtol=1e-5)
+    np.testing.assert_allclose(together.nats, alone, rtol=1e-5)
+
+
+@pytest.mark.torch
+def test_what_a_model_does_to_its_logits_is_done() -> None:
+    import torch
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    tokenizer = tiny_tokenizer(bos_token="<s>")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    rest = {"num_key_value_heads": 1, "head_dim": 8, "final_logit_softcapping": 0.5, "initializer_range": 0.5}
+    config = Gemma2Config(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT, **sizes, **rest)
+    model = Gemma2ForCausalLM(config).eval()
+    ids = [[tokenizer.bos_token_id, *tokenizer(text)["input_ids"]] for text in TEXTS]
+    expected = [nats_one_by_one(model, document, 64, 32) for document in ids]
+    np.testing.assert_allclose(score_documents(model, tokenizer, TEXTS).nats, expected, rtol=1e-5)
+
+
+@pytest.mark.torch
+def test_all_logits_are_read_where_the_body_gives_no_states() -> None:
+    tokenizer = tiny_tokenizer(bos_token="<s>")
+    model = tiny_model(len(tokenizer))
+    expected = score_documents(model, tokenizer, TEXTS)
+    model.base_model_prefix = "absent"  # then the base model is the whole one, whose output has no states
+    assert model.base_model is model
+    np.testing.assert_allclose(score_documents(model, tokenizer, TEXTS).nats, expected.nats, rtol=1e-6)
+
+
+@pytest.mark.torch
+def test_an_encoder_without_a_head_is_refused(tmp_path: Path) -> None:
+    from tests.eval.encoders import tiny_encoder
+
+    encoder = tiny_encoder(headless=True)
+    with pytest.raises(CheckpointError, match="is no causal language model: cls"):
+        bits_per_byte(write_model(tmp_path / "encoder", encoder.model, encoder.tokenizer), ["a"])
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [({"dtype": "float3"}, "no type to compute in called 'float3'"), ({"device": "abacus"}, "no device 'abacus'")],
+)
+def test_a_type_or_device_that_is_not_there_is_a_sentence(tmp_path: Path, chosen: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_decoder(tmp_path, **chosen)
 
 
 @pytest.mark.torch
@@ -153,7 +222,7 @@ def test_a_document_must_have_bytes(texts: list[str], message: str) -> None:
 
 def test_the_absence_of_torch_is_a_sentence_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtraError, match=r"Measuring bits per byte needs .* pip install 'vocabx\[torch\]'"):
+    with pytest.raises(MissingExtraError, match=r"Running a model needs .* pip install 'vocabx\[torch\]'"):
         bits_per_byte(tmp_path, ["a"])
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.eval.models import tiny_model, tiny_tokenizer, write_model
 from vocabx.core.errors import InputError
 from vocabx.eval.decoder import Decoder
-from vocabx.eval.greedy import GreedyFlips, compare_greedy, greedy_flips
+from vocabx.eval.greedy import GreedyFlips, compare_greedy, count_flips, greedy_flips
 
 pytestmark = pytest.mark.torch
 TEXTS = ["Hello, world!", "한국어 문장", "a long text " * 9]
@@ -75,11 +75,9 @@ def test_a_new_row_flips_where_it_wins_and_ties_where_it_equals_an_old_one() -> 
 def test_equal_logits_are_ties_and_no_flips() -> None:
     import torch
 
-    from vocabx.eval.greedy import _count
-
     of_a = torch.tensor([[1.0, 3.0, 3.0], [1.0, 2.0, 0.0], [1.0, 2.0, 0.0]])
     of_b = torch.tensor([[0.0, 1.0, 2.0, 0.0], [5.0, 5.0, 0.0, 0.0], [0.0, 1.0, 0.0, 4.0]])
-    assert _count(of_a, of_b) == (1, 2)
+    assert count_flips(of_a, of_b) == (1, 2)
 
 
 def test_directories_are_compared_like_the_models_in_them(tmp_path: Path) -> None:

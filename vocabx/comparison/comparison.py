@@ -12,7 +12,8 @@ from vocabx.comparison.probe import Probe
 from vocabx.comparison.results import Measured
 from vocabx.comparison.variants import BASE
 from vocabx.core.plan import Plan
-from vocabx.eval.cost import DocumentCost, Interval
+from vocabx.eval.bootstrap import Interval
+from vocabx.eval.cost import DocumentCost
 
 __all__ = ["Comparison", "Row"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vocabx.comparison.comparison import Comparison, Row
-from vocabx.eval.cost import Interval
+from vocabx.eval.bootstrap import Interval
 from vocabx.picture import save_picture
 
 if TYPE_CHECKING:

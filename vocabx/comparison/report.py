@@ -8,7 +8,7 @@ from typing import Any
 
 from vocabx.comparison.comparison import Comparison, Row
 from vocabx.core.report import Cell, Report, Table
-from vocabx.eval.cost import Interval
+from vocabx.eval.bootstrap import Interval
 
 __all__ = ["comparison_json", "comparison_report"]
 

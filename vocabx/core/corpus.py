@@ -98,7 +98,7 @@ class Corpus:
     def lines(self) -> Iterator[str]:
         """Yield every text that is not blank, without its line end."""
         for file in self.files:
-            for text in self._texts(file):
+            for text in self.texts_of(file):
                 if text and not text.isspace():
                     yield text
 
@@ -112,7 +112,8 @@ class Corpus:
         while batch := list(itertools.islice(lines, size)):
             yield batch
 
-    def _texts(self, file: Path) -> Iterator[str]:
+    def texts_of(self, file: Path) -> Iterator[str]:
+        """Yield every text of one of the files, blank ones too."""
         suffix, compression = _kind(file)
         if suffix == ".parquet":
             return self._parquet_texts(file)

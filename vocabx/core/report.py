@@ -71,19 +71,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """What a command has to say: a headline, facts, tables."""
+    """What a command has to say: a headline, facts, tables, and sentences that a reader of these must know."""
 
     headline: str
     facts: Mapping[str, Cell] = field(default_factory=dict)
     tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
 
     def to_text(self) -> str:
         """Spell the report for a terminal."""
         width = max(map(len, self.facts), default=0)
         facts = "\n".join(f"{name.ljust(width)}  {format_number(value)}" for name, value in self.facts.items())
-        return "\n\n".join(part for part in (self.headline, facts, *(table.to_text() for table in self.tables)) if part)
+        tables = (table.to_text() for table in self.tables)
+        return "\n\n".join(part for part in (self.headline, facts, *tables, "\n".join(self.notes)) if part)
 
     def to_json(self) -> str:
         """Spell the report as data."""
         tables = {table.title: table.to_json() for table in self.tables}
-        return json.dumps({"headline": self.headline, **self.facts, **tables}, ensure_ascii=False, indent=2)
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return json.dumps({"headline": self.headline, **self.facts, **tables, **notes}, ensure_ascii=False, indent=2)
