@@ -87,5 +87,5 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
-	@$(PIP) install --editable ".[dev]"
+	@$(PIP) install --editable ".[dev,eval,report]"
 	@touch $@

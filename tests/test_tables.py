@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from click.testing import CliRunner
+
 from tests.source_tree import ROOT
+from vocabx.cli.evaluate import evaluate
 from vocabx.initializers.table import INITIALIZERS
 from vocabx.verification.table import CHECKS
 
@@ -27,3 +30,14 @@ def test_every_measured_method_exists() -> None:
     rows = re.findall(r"^\| ([a-z-]+|cw2v) \| \d", README.partition("## Measured")[2], re.MULTILINE)
     assert rows
     assert set(rows) <= {"base", *INITIALIZERS}
+
+
+def test_the_readme_names_every_evaluation() -> None:
+    section = README.partition("\n## Evaluate\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)[1:]
+    named = [name.strip("`") for row in rows for name in row.split(", ")]
+    options = [name for name in named if " " in name]
+    assert sorted(set(named) - set(options)) == sorted(evaluate.commands)
+    assert len(set(named)) == len(named)
+    for command, option in (name.split() for name in options):
+        assert re.search(rf"{option}\b", CliRunner().invoke(evaluate, [command, "--help"]).output)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from vocabx.card.proof import BEGIN, END, spell_proof, spell_region, write_proof
+from vocabx.card.proof import PROOF, spell_proof, spell_region, write_proof
 from vocabx.core.errors import InputError
 from vocabx.core.report import Report, Table
 
+BEGIN, END = PROOF.begin, PROOF.end
 REPORT = Report("2 checks", {"ko": "3 lines"}, [Table("t", ("check", "evidence"), [("a", "<s> | & \n x"), ("b", 2)])])
 EXPECTED = """**2 checks**
 

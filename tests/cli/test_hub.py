@@ -12,7 +12,7 @@ import pytest
 from tests.checkpoint.sources.fake_hub import COMMIT, FakeHub
 from tests.cli.conftest import Place, Run
 from tests.hub.account import FakeAccount
-from vocabx.card.proof import BEGIN, END
+from vocabx.card.proof import PROOF
 from vocabx.checkpoint import open_checkpoint
 from vocabx.manifest import Manifest
 
@@ -152,8 +152,8 @@ def test_the_proof_is_written_into_the_card_and_the_rest_of_it_stays(place: Plac
     ran = run("card", place.out, "--base", place.base, "--corpus", place.sample, "--text", f"ko={place.corpus}")
     assert ran.status == 0, ran.err
     assert ran.out.endswith(f"Written to {card}.\n")
-    head, rest = card.read_text().split(BEGIN)
-    proof, tail = rest.split(END)
+    head, rest = card.read_text().split(PROOF.begin)
+    proof, tail = rest.split(PROOF.end)
     assert before.startswith(head)
     assert before.endswith(tail)
     assert "| old rows are the base's | pass |" in proof

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vocabx.core.errors import InputError, OutputError
+from vocabx.card.region import Region, escape_table
 from vocabx.core.report import Report, Table
 
 __all__ = ["UNPROVED", "spell_proof", "spell_region", "write_proof"]
 
-BEGIN, END = "<!-- vocabx: proof begins -->", "<!-- vocabx: proof ends -->"
+PROOF = Region("proof", "Proof")
 UNPROVED = (
     "Nothing was checked here yet. `vocabx card DIRECTORY --base {base}` runs the checks of `vocabx verify` and writes "
     "their results here; with `--text LABEL=FILE` also what the tokenizers make of a text."
@@ -21,7 +19,7 @@ UNPROVED = (
 
 def spell_region(text: str) -> str:
     """Put a text between the marks."""
-    return f"{BEGIN}\n{text}\n{END}"
+    return PROOF.spell(text)
 
 
 def spell_proof(reports: Sequence[Report]) -> str:
@@ -31,17 +29,7 @@ def spell_proof(reports: Sequence[Report]) -> str:
 
 def _parts(report: Report) -> list[str]:
     facts = [Table("", ("text", "size"), list(report.facts.items()))] if report.facts else []
-    return [f"**{report.headline}**", *(_escape(table).to_markdown() for table in [*facts, *report.tables])]
-
-
-def _escape(table: Table) -> Table:
-    """Keep tokens such as <s> from being read as HTML, and a cell from ending its row."""
-    rows = [[_escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in table.rows]
-    return Table(table.title, table.columns, rows)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return [f"**{report.headline}**", *(escape_table(table).to_markdown() for table in [*facts, *report.tables])]
 
 
 def write_proof(card: Path, reports: Sequence[Report]) -> None:
@@ -54,17 +42,4 @@ def write_proof(card: Path, reports: Sequence[Report]) -> None:
     InputError
         When one mark is there without the other, or they stand more than once.
     """
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    region = spell_region(spell_proof(reports))
-    if BEGIN not in text and END not in text:
-        changed = f"{text.rstrip()}\n\n## Proof\n\n{region}\n".lstrip()
-    elif text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise InputError(f"{card} must have the marks {BEGIN} and {END} once each, in this order, or neither.")
-    else:
-        changed = text[: text.index(BEGIN)] + region + text[text.index(END) + len(END) :]
-    staged = card.with_name(f".{card.name}.incomplete")
-    try:
-        staged.write_text(changed, encoding="utf-8")
-        os.replace(staged, card)
-    except OSError as error:
-        raise OutputError(f"{card} cannot be written: {error.strerror}. Nothing in it was changed.") from error
+    PROOF.write(card, spell_proof(reports))

@@ -34,6 +34,14 @@ __all__ = ["card"]
     metavar="[LABEL=]PATH",
     help="Text to measure the tokenizers on, with the label of its language. May be repeated.",
 )
+@click.option(
+    "--results",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write results of `vocabx evaluate` into the card, in place of those there; with nothing else asked for, "
+    "instead of the checks. May be repeated.",
+)
 @trust_pickle_option
 @hub_options
 def card(
@@ -42,6 +50,7 @@ def card(
     corpus: Sequence[str],
     after_training: bool,
     texts: Sequence[str],
+    results: Sequence[Path],
     trust_pickle: bool,
     **options: Any,
 ) -> None:
@@ -49,6 +58,10 @@ def card(
 
     The exit status says whether DIRECTORY is sound, as that of `vocabx verify` does.
     """
+    if results:
+        _write_results(directory, results)
+        if base is None and not corpus and not texts:
+            return
     from vocabx.card import CARD, write_proof
     from vocabx.cli.tokenizer_audit import open_texts
     from vocabx.core.corpus import Corpus
@@ -70,3 +83,19 @@ def card(
     click.echo(f"{reports[0].headline}. Written to {directory / CARD}.")
     if not result.passed:
         raise SystemExit(1)
+
+
+def _write_results(directory: Path, files: Sequence[Path]) -> None:
+    from vocabx.card import CARD
+    from vocabx.card.results import write_results
+    from vocabx.core.errors import InputError
+    from vocabx.evaluation.combining import combine
+    from vocabx.evaluation.context import describe_model
+    from vocabx.evaluation.result import Result
+
+    if not (directory / "config.json").is_file():
+        raise InputError(f"{directory} is no model directory: it has no config.json.")
+    combination = combine([Result.load(file) for file in files])
+    write_results(directory / CARD, combination, describe_model(directory.resolve().name, directory))
+    count = len(combination.groups)
+    click.echo(f"{count} evaluation{'' if count == 1 else 's'} written to {directory / CARD}.")

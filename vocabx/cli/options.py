@@ -337,9 +337,10 @@ def make_stages() -> Stages:
 
 
 def hide_loading_bars() -> None:
-    """Keep transformers from drawing its own progress bars."""
-    # transformers draws one for each model it opens; these commands say themselves what they do.
+    """Keep transformers from drawing its own progress bars and tables of weights."""
+    # transformers draws one for each model it opens; these commands say themselves what they do, and what is missing.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
 def print_report(report: Report, as_json: bool) -> None:

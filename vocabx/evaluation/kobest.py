@@ -1,0 +1,63 @@
+"""KoBEST: five Korean tasks that a model answers by which of some texts it finds likeliest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vocabx.checkpoint.sources.hub_options import HubOptions
+from vocabx.core.say import Say, say_nothing
+from vocabx.eval.harness.kobest import KOBEST, kobest_task
+from vocabx.evaluation.harness import HarnessSettings, Questions, describe_part, run_harness
+from vocabx.evaluation.result import Result
+
+__all__ = ["evaluate_kobest"]
+
+
+def evaluate_kobest(
+    models: Sequence[str | Path],
+    *,
+    data: Path | None = None,
+    split: str = "test",
+    tasks: Sequence[str] = KOBEST,
+    settings: HarnessSettings = HarnessSettings(),  # noqa: B008  frozen
+    hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    say: Say = say_nothing,
+) -> Result | None:
+    """Measure models on KoBEST.
+
+    Parameters
+    ----------
+    models : sequence of str or Path
+        Directories or hub ids; the first is what others are compared with.
+    data : Path, optional
+        The folder of the published files; by default ``skt/kobest_v1`` of the hub.
+    split : {"test", "dev"}
+        What is asked.
+    tasks : sequence of str
+        Some of boolq, copa, hellaswag, sentineg and wic.
+    settings, hub, say
+        How models are asked, how hub ids are looked up, and whom to tell.
+
+    Returns
+    -------
+    Result or None
+        acc, acc_norm where the harness has it, acc_bytes and macro-F1 of each task, and their averages; None in all
+        processes of ``accelerate launch`` but the first.
+
+    Raises
+    ------
+    InputError
+        When a file, a task or a model is not what is needed.
+    MissingExtraError
+        When the harness is not installed.
+    """
+    chosen = list(dict.fromkeys(tasks)) or list(KOBEST)
+    parts = [kobest_task(task, data, split, examples=settings.few_shot > 0) for task in chosen]
+    questions = Questions(
+        "kobest",
+        [source for source, _ in parts],
+        [describe_part(path) for _, paths in parts for path in paths],
+        {"split": split, "tasks": ", ".join(chosen), **({} if data else {"dataset": "skt/kobest_v1 (Parquet)"})},
+    )
+    return run_harness(questions, models, settings, hub=hub, say=say)
