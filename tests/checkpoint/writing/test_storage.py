@@ -163,7 +163,7 @@ def test_it_is_said_how_many_files_are_shared(tmp_path: Path) -> None:
     one = open_checkpoint(save_model(tmp_path / "one", llama_tensors()))
     said = "weight files hard-linked: base and output share them"
     assert check_storage(two, Storage("hardlink"), tmp_path / "out") == f"1 of 2 {said}"
-    assert check_storage(one, Storage("hardlink"), tmp_path / "out") == f"0 of 1 {said}"
+    assert check_storage(one, Storage("hardlink"), tmp_path / "out").startswith("none of 1: every weight file holds")
     assert check_storage(one, Storage()) == ""
 
 
