@@ -47,6 +47,7 @@ from vocabx.eval.bootstrap import Interval
 from vocabx.eval.encoder import Encoder, load_encoder, load_masked_model
 from vocabx.eval.masked_loss import MaskedLoss, score_masked
 from vocabx.eval.retrieval import Direction, Retrieval, distinct_pairs, measure_retrieval
+from vocabx.evaluation.text.aligned import read_side
 from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.output import write_model
 from vocabx.request import Request
@@ -69,18 +70,6 @@ class Pairs:
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
-
-
-def read_side(file: Path, columns: Sequence[str]) -> list[str]:
-    """Read one sentence per line, or the named columns of a `.tsv` file one after the other."""
-    lines = file.read_text("utf-8").removesuffix("\n").split("\n")
-    if file.suffix != ".tsv":
-        return lines
-    names, *rows = (line.split("\t") for line in lines)
-    absent = sorted(set(columns) - set(names))
-    if absent or not columns:
-        raise InputError(f"{file} has the columns {', '.join(names)}; name some of them with --columns.")
-    return [row[names.index(column)] for column in columns for row in rows]
 
 
 def choose_pairs(pairs: Pairs, minimum_bytes: int, count: int | None, seed: int) -> Pairs:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vocabx.core.arrays import Ints
 from vocabx.core.errors import InputError
+from vocabx.core.text_files import read_lines
 
 __all__ = ["check_links", "read_links", "write_links"]
 
@@ -38,10 +39,7 @@ def read_links(path: Path, pairs: int, *, keep_possible: bool = True) -> list[In
     InputError
         When the file cannot be read, has another number of lines, or holds something that is no link.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as word alignments: {error}") from error
+    lines = read_lines(path)
     if len(lines) != pairs:
         raise InputError(
             f"{path} has {len(lines):,} lines of word alignments for {pairs:,} pairs of lines: every pair needs one."

@@ -11,6 +11,7 @@ import numpy as np
 
 from vocabx.core.arrays import Ints
 from vocabx.core.errors import CorpusError
+from vocabx.core.text_files import decode_text, split_lines
 from vocabx.core.transfer import Parallel
 
 __all__ = ["LinePairs", "read_parallel"]
@@ -81,13 +82,8 @@ def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise CorpusError(
-            f"{path} is not valid UTF-8 at line {line}. Convert it, for example with iconv -f OLD -t UTF-8."
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{path} cannot be read as lines of text: {error}") from error
-    # Only a line feed ends a line; splitlines would also cut at characters that stand inside translated text.
-    return [" ".join(line.split()) for line in text.removesuffix("\n").split("\n")]
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (EOFError, zlib.error) as error:
+        raise CorpusError(f"{path} cannot be read as gzip: it is cut off or damaged.") from error
+    return [" ".join(line.split()) for line in split_lines(decode_text(content, path))]

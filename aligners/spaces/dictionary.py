@@ -12,6 +12,7 @@ import numpy as np
 
 from vocabx.core.errors import InputError
 from vocabx.core.scripts import characters_of_scripts
+from vocabx.core.text_files import read_lines
 
 __all__ = ["Dictionary", "read_dictionary"]
 
@@ -84,18 +85,10 @@ def read_dictionary(path: Path, scripts: Collection[str] = (), unique: bool = Tr
 
 
 def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for line in file:
-                is_comment = line.startswith("#") and not line.startswith("#\t")
-                if not is_comment and not line.isspace():
-                    yield unicodedata.normalize("NFC", line)
-    except OSError as error:
-        raise InputError(f"The dictionary {path} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"The dictionary {path} is not valid UTF-8. Convert it, for example with iconv -f OLD -t UTF-8."
-        ) from error
+    for line in read_lines(path):
+        is_comment = line.startswith("#") and not line.startswith("#\t")
+        if not is_comment and line.strip():
+            yield unicodedata.normalize("NFC", line)
 
 
 def _pair(line: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vocabx.core.errors import InputError
+from vocabx.core.text_files import read_lines
 from vocabx.eval.finetune.entities import find_entities, to_iob2
 
 __all__ = ["Sentences", "read_conll"]
@@ -61,7 +62,7 @@ def read_conll(path: Path, limit: int | None = None) -> Sentences:
 
 def _sentences(path: Path) -> Iterator[list[list[str]]]:
     rows, columns = list[list[str]](), 0
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         row = _row(line)
         if not row or row[0] == BETWEEN_DOCUMENTS:
             if rows:
@@ -85,15 +86,6 @@ def _sentences(path: Path) -> Iterator[list[list[str]]]:
         rows.append(row)
     if rows:
         yield rows
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text.") from error
 
 
 def _row(line: str) -> list[str]:

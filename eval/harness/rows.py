@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vocabx.core.errors import InputError
+from vocabx.core.text_files import read_text
 
 __all__ = ["Row", "first_present", "read_rows"]
-
-BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     InputError
         When the file cannot be read or a row has another number of cells than the header.
     """
-    text = _read(path)
+    text = read_text(path)
     if path.suffix not in (".json", ".jsonl"):
         yield from _tab_separated(path, text)
     elif text.lstrip().startswith("["):
@@ -81,18 +80,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield from _records(path, ((number, _parse(path, number, line)) for number, line in lines), "line")
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8").removeprefix(BYTE_ORDER_MARK)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start}).") from error
-
-
 def _tab_separated(path: Path, text: str) -> Iterator[Row]:
     # Not splitlines(): Unicode has line separators that stand inside sentences.
-    header, *lines = (line.removesuffix("\r") for line in text.split("\n"))
+    header, *lines = text.split("\n")
     columns = header.split("\t")
     for number, line in enumerate(lines, 2):
         if not line:

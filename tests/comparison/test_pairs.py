@@ -38,7 +38,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(InputError, match=r"a\.txt cannot be read as UTF-8 text"):
+    with pytest.raises(InputError, match=r"a\.txt is not text in UTF-8"):
         read_pairs(tmp_path / "a.txt", None, 1)
 
 

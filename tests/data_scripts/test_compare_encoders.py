@@ -112,13 +112,6 @@ def test_retrieval_is_compared_on_columns(
     assert random["to_target top 1 minus base"]["estimate"] == pytest.approx(gained)
 
 
-def test_columns_are_read_one_after_the_other(tmp_path: Path, script: Any) -> None:
-    file = write(tmp_path / "pairs.tsv", "a\tb\tc", "1\t2\t3", "4\t5\t6", "")
-    assert script.read_side(file, ["c", "a"]) == ["3", "6", "1", "4"]
-    with pytest.raises(InputError, match="has the columns a, b, c; name some"):
-        script.read_side(file, ["d"])
-
-
 def test_a_sentence_of_the_corpus_is_found(tmp_path: Path, script: Any) -> None:
     corpus = Corpus.open([write(tmp_path / "corpus.txt", "moja", "mbili tatu")])
     script.check_unseen(["tatu"], corpus)

@@ -14,7 +14,7 @@ from vocabx.core.errors import InputError
 from vocabx.eval.harness.translation import Translations
 from vocabx.eval.translated_pairs import Direction
 from vocabx.evaluation import translation as module
-from vocabx.evaluation.combining import combine
+from vocabx.evaluation.reporting.combining import combine
 from vocabx.evaluation.result import Result
 from vocabx.evaluation.translation import evaluate_translation
 from vocabx.evaluation.translation_request import TranslationRequest, read_pairs
@@ -146,7 +146,7 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be read: No such file"):
         read_pairs([tmp_path / "missing"])
     (tmp_path / "latin").write_bytes(b"caf\xe9\n")
-    with pytest.raises(InputError, match="is not UTF-8 text"):
+    with pytest.raises(InputError, match=r"latin is not text in UTF-8: line 1 "):
         read_pairs([tmp_path / "latin"])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import InputError
+from vocabx.core.text_files import read_lines
 from vocabx.materials import existing_file
 
 __all__ = ["HeldOut", "Pair", "check_unseen", "draw_pairs", "read_held_out", "read_pairs"]
@@ -83,13 +84,10 @@ def read_pairs(target: Path, source: Path | None, minimum_bytes: int) -> list[Pa
 
 
 def _lines(file: Path, option: str) -> list[str]:
-    try:
-        text = existing_file(file, option).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read as UTF-8 text: {error}") from error
-    if not text.strip():
+    lines = [line.strip() for line in read_lines(existing_file(file, option))]
+    if not any(lines):
         raise InputError(f"{file} is empty. Give a file with a paragraph on each line with {option}.")
-    return [line.strip() for line in text.removesuffix("\n").split("\n")]
+    return lines
 
 
 def draw_pairs(pairs: Sequence[Pair], count: int, seed: int, place: str = "") -> list[Pair]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vocabx.core.errors import InputError
+from vocabx.core.text_files import read_lines
 from vocabx.eval.translated_pairs import Direction, Pairs
 
 __all__ = ["DIRECTIONS", "TranslationRequest"]
@@ -122,9 +123,9 @@ def read_pairs(files: Sequence[Path]) -> Pairs:
         When a file cannot be read as UTF-8, or its lines are not those of `Pairs.of`.
     """
     if len(files) == 2:
-        source, target = (_lines(file) for file in files)
+        source, target = (read_lines(file) for file in files)
         return Pairs.of(source, target, (str(files[0]), str(files[1])))
-    rows = [line.split("\t") for line in _lines(files[0])]
+    rows = [line.split("\t") for line in read_lines(files[0])]
     for number, row in enumerate(rows, 1):
         if len(row) != 2:
             raise InputError(
@@ -133,14 +134,3 @@ def read_pairs(files: Sequence[Path]) -> Pairs:
             )
     names = tuple(f"{files[0]} ({side})" for side in ("source", "target"))
     return Pairs.of([row[0] for row in rows], [row[1] for row in rows], (names[0], names[1]))
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        text = file.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
-    # Not splitlines(): Unicode has line separators that stand inside sentences.
-    return text.removesuffix("\n").split("\n") if text else []

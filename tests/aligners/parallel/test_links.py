@@ -45,7 +45,7 @@ def test_every_pair_of_lines_needs_a_line_of_links(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="absent cannot be read as word alignments"):
+    with pytest.raises(InputError, match="absent cannot be read: No such file"):
         read_links(tmp_path / "absent", 1)
 
 

@@ -44,13 +44,13 @@ def test_compressed_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"good\nbad \xff\n", "not valid UTF-8 at line 2"),
-        (gzip.compress(b"one\n")[:-3], "cannot be read as lines of text"),
-        (b"plain", "cannot be read as lines of text"),
+        (b"good\nbad \xff\n", "is not text in UTF-8: line 2 "),
+        (gzip.compress(b"one\n")[:-3], "cannot be read as gzip: it is cut off"),
+        (b"plain", "cannot be read: Not a gzipped file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(content: bytes, told: str, tmp_path: Path) -> None:
-    path = tmp_path / ("en.gz" if "lines of text" in told else "en")
+    path = tmp_path / ("en.gz" if "gzip" in told else "en")
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=rf"{path.name} .*{told}"):
         read_parallel(Parallel(path, path))

@@ -58,7 +58,7 @@ def test_a_dictionary_without_a_usable_pair_is_one_sentence(tmp_path: Path, text
 
 
 def test_what_is_no_text_or_not_there_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not valid UTF-8"):
+    with pytest.raises(InputError, match="is not text in UTF-8: line 1 "):
         read_dictionary(written(tmp_path, "dog\t개\n", "cp949"))
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_dictionary(tmp_path / "absent.txt")

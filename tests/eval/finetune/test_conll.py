@@ -55,3 +55,6 @@ def test_a_file_that_will_not_do_is_refused_with_its_place(tmp_path: Path, text:
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_conll(tmp_path / "absent")
+    (tmp_path / "latin").write_bytes("a O\r\né O\r\n".encode("latin-1"))
+    with pytest.raises(InputError, match="latin is not text in UTF-8: line 2 "):
+        read_conll(tmp_path / "latin")

@@ -93,7 +93,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_pairs(tmp_path / "absent.tsv")
     (tmp_path / "latin.tsv").write_bytes(b"\xe9")
-    with pytest.raises(InputError, match="is not UTF-8"):
+    with pytest.raises(InputError, match="is not text in UTF-8"):
         read_pairs(tmp_path / "latin.tsv")
 
 
