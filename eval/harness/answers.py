@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ ACCURACY, BY_CHARACTERS, BY_BYTES, MACRO_F1 = "acc", "acc_norm", "acc_bytes", "m
 or per UTF-8 byte."""
 
 Numbers = NDArray[np.float64]
+ARRAYS = {"gold": np.int64, "log_likelihoods": np.float64, "characters": np.int64, "bytes": np.int64}
+"""Fields that are arrays, and what each holds."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ class Answers:
     def __len__(self) -> int:
         """Return the number of items."""
         return len(self.gold)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        arrays = {name: getattr(self, name).tolist() for name in ARRAYS}
+        return {**asdict(self), **arrays, "shared": list(self.shared)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave, to the bit."""
+        return cls(**{**content, **{name: np.array(content[name], kind) for name, kind in ARRAYS.items()}})
 
     @property
     def choices(self) -> int:

@@ -13,15 +13,15 @@ from safetensors import SafetensorError
 
 from vocabx.core.errors import CheckpointError, InputError, UnknownNameError
 from vocabx.eval.cost import Progress
+from vocabx.eval.decoder import choose_device, choose_type
 from vocabx.eval.harness.quiet import quiet
 from vocabx.eval.harness.tasks import require_harness
 
-__all__ = ["BACKENDS", "Reader", "open_reader", "refuse_encoder"]
+__all__ = ["BACKENDS", "Reader", "check_backend", "open_reader", "refuse_encoder"]
 
 BACKENDS = {"hf": 1, "vllm": -1}
 """What runs a model, and how many tokens more than the model's context it takes: of the last one nothing is predicted,
 and vLLM wants room to write one."""
-DTYPES = ("bfloat16", "float16", "float32")
 
 Text = tuple[str, str]
 """A context and its continuation."""
@@ -86,6 +86,22 @@ class _Counter:
             self.progress(self.done, self.total)
 
 
+def check_backend(name: str) -> None:
+    """Stop at a backend that is unknown or not installed.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none of that name.
+    InputError
+        When it is vLLM, and that is not installed.
+    """
+    if name not in BACKENDS:
+        raise UnknownNameError("backend", name, BACKENDS)
+    if name == "vllm" and find_spec("vllm") is None:
+        raise InputError("vLLM is not installed. Install it with: pip install vllm")
+
+
 def refuse_encoder(directory: Path) -> None:
     """Stop at a model that does not read from left to right.
 
@@ -130,12 +146,8 @@ def open_reader(
     """
     require_harness()
     refuse_encoder(directory)
-    if backend not in BACKENDS:
-        raise UnknownNameError("backend", backend, BACKENDS)
-    if dtype not in DTYPES:
-        raise UnknownNameError("type to compute in", dtype, DTYPES)
-    if backend == "vllm" and find_spec("vllm") is None:
-        raise InputError("vLLM is not installed. Install it with: pip install vllm")
+    check_backend(backend)
+    choose_type(dtype)
     try:
         with quiet():
             return _open(directory, backend, dtype, device, batch_size)
@@ -143,18 +155,7 @@ def open_reader(
         raise CheckpointError(f"{directory} cannot be opened as a causal language model: {error}") from error
 
 
-def _check_device(place: str) -> None:
-    """Stop at a device that is not there, for the harness would take another one."""
-    import torch
-
-    try:
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"There is no device {place} here; leave out --device for the best that there is.") from error
-
-
 def _open(directory: Path, backend: str, dtype: str, device: str | None, batch_size: int) -> Reader:
-    import torch
     from lm_eval.api.registry import get_model
     from transformers import AutoTokenizer
 
@@ -164,8 +165,7 @@ def _open(directory: Path, backend: str, dtype: str, device: str | None, batch_s
     if nothing_to_start_with:
         options["prefix_token_id"] = (tokenizer.encode("\n", add_special_tokens=False) or [0])[-1]
     if backend == "hf":
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        _check_device(place)
+        place = choose_device(device)  # where it is not there, the harness would take another one
         # Log-probabilities of a narrow type would be a few dozen values, and choices would tie.
         options |= {"device": place, "use_safetensors": True, "softmax_dtype": "float32"}
     return Reader(get_model(backend)(**options), BACKENDS[backend], nothing_to_start_with)

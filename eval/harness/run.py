@@ -15,7 +15,7 @@ from vocabx.eval.harness.quiet import quiet
 from vocabx.eval.harness.reader import Reader
 from vocabx.eval.harness.tasks import TaskSource, write_tasks
 
-__all__ = ["answer_tasks", "open_tasks"]
+__all__ = ["answer_tasks", "asked_texts", "check_examples", "open_tasks"]
 
 HarnessTask = Any
 
@@ -86,10 +86,9 @@ def answer_tasks(
     """
     from lm_eval import evaluate
 
-    for name, task in tasks.items():
-        _check_examples(name, task, few_shot)
-        task.set_config(key="num_fewshot", value=few_shot)
-        task.set_fewshot_seed(seed=seed)
+    check_examples(tasks, few_shot)
+    for task in tasks.values():
+        _set_examples(task, few_shot, seed)
     sizes = [min(limit or len(task.eval_docs), len(task.eval_docs)) for task in tasks.values()]
     texts = [
         size * len(task.doc_to_choice(task.eval_docs[0])) for size, task in zip(sizes, tasks.values(), strict=True)
@@ -107,11 +106,35 @@ def answer_tasks(
     }
 
 
-def _check_examples(name: str, task: HarnessTask, few_shot: int) -> None:
-    if few_shot and not task.has_training_docs():
-        raise InputError(f"{name} has no training part to draw worked examples from.")
-    if few_shot and few_shot > len(task.training_docs()):
-        raise InputError(f"{name} has {len(task.training_docs())} worked examples, fewer than {few_shot}.")
+def asked_texts(task: HarnessTask, *, few_shot: int = 0, limit: int | None = None, seed: int = 0) -> list[list[Any]]:
+    """Return all that answers to a task depend on besides the model: of each choice the item, context and text.
+
+    Parameters are those of `answer_tasks`, which asks the same afterwards.
+    """
+    _set_examples(task, few_shot, seed)
+    with quiet():
+        task.build_all_requests(limit=limit, rank=0, world_size=1)
+    return [[request.doc, *request.args] for request in task.instances]
+
+
+def check_examples(tasks: Mapping[str, HarnessTask], few_shot: int) -> None:
+    """Stop where a task has fewer worked examples than are asked for.
+
+    Raises
+    ------
+    InputError
+        When one has fewer, or no training part.
+    """
+    for name, task in tasks.items() if few_shot else ():
+        if not task.has_training_docs():
+            raise InputError(f"{name} has no training part to draw worked examples from.")
+        if few_shot > len(task.training_docs()):
+            raise InputError(f"{name} has {len(task.training_docs())} worked examples, fewer than {few_shot}.")
+
+
+def _set_examples(task: HarnessTask, few_shot: int, seed: int) -> None:
+    task.set_config(key="num_fewshot", value=few_shot)
+    task.set_fewshot_seed(seed=seed)
 
 
 def _answers(

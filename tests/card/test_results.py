@@ -14,7 +14,7 @@ from vocabx.card.proof import write_proof
 from vocabx.card.results import RESULTS, spell_results, write_results
 from vocabx.core.errors import InputError
 from vocabx.core.report import Report, Table
-from vocabx.evaluation.combining import combine
+from vocabx.evaluation.reporting.combining import combine
 from vocabx.evaluation.result import EvaluatedModel, Score
 
 HERE = replace(CHANGED, name="my-model")

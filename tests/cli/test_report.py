@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.evaluation.made import BASE, result
 from vocabx.evaluation.context import describe_model
-from vocabx.evaluation.report import to_report
+from vocabx.evaluation.reporting.report import to_report
 
 
 @pytest.fixture
@@ -52,6 +52,16 @@ def test_a_picture_is_drawn_and_replaced_only_by_force(run: Run, files: list[Pat
     assert (ran.status, ran.out) == (1, "")
     assert "exists already" in ran.err
     assert run("report", *files, "--picture", picture, "--force").status == 0
+
+
+def test_metrics_of_the_picture_are_chosen_by_their_names(run: Run, files: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "picture.svg"
+    assert run("report", *files, "--picture", picture, "--metric", "acc").status == 0
+    ran = run("report", *files, "--picture", tmp_path / "b.svg", "--metric", "taste")
+    assert (ran.status, ran.out) == (1, "")
+    assert "There is no metric in these results called 'taste'" in ran.err
+    assert "needs a --picture" in run("report", *files, "--metric", "acc").err
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from tests.eval.models import tiny_model, tiny_tokenizer, write_model
 from vocabx.cli import main
 from vocabx.cli.evaluate_finetune import read_tests
 from vocabx.core.errors import InputError
+from vocabx.eval.finetune.conll import Sentences
 from vocabx.eval.finetune.pairs import Pairs
 from vocabx.evaluation.finetune import InferenceFiles, finetune_xnli
 from vocabx.evaluation.finetuning import Finetuning, open_class
 from vocabx.evaluation.ner import EntityFiles, finetune_ner
 from vocabx.evaluation.parts import Parts
-from vocabx.evaluation.report import to_report
+from vocabx.evaluation.reporting.report import to_report
 from vocabx.evaluation.result import Result, Score
 
 ONE_STEP = Finetuning(replace(QUICK, steps=1), seeds=1)
@@ -188,6 +189,15 @@ def test_what_the_last_model_lacks_is_said_before_the_first_is_trained(
 
 
 @pytest.mark.torch
+def test_a_device_that_training_does_not_run_on_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    how, absent = replace(ONE_STEP, device="cuda:99"), tmp_path / "absent"
+    with pytest.raises(InputError, match="Fine-tuning runs on cpu or cuda"):
+        finetune_xnli(["model"], InferenceFiles(absent, {"en": absent}), how)
+    with pytest.raises(InputError, match="Fine-tuning runs on cpu or cuda"):
+        finetune_ner(["model"], EntityFiles(absent, {"en": absent}), how)
+
+
+@pytest.mark.torch
 def test_what_was_measured_is_kept_for_the_same_settings(
     models: list[Path], files: InferenceFiles, tmp_path: Path
 ) -> None:
@@ -217,6 +227,18 @@ def test_entities_are_learned_and_found_in_another_file(models: list[Path], tmp_
 
 
 @pytest.mark.torch
+def test_sentences_that_were_trained_on_are_counted(models: list[Path], tmp_path: Path) -> None:
+    train = write_conll(tmp_path / "train.conll", Sentences([["a"], ["b", "c"], ["d"]], [["O"], ["O", "B-PER"], ["O"]]))
+    test = write_conll(tmp_path / "test.conll", Sentences([["b"], ["b", "c"]], [["O"], ["B-PER", "O"]]))
+    other = write_conll(tmp_path / "other.conll", Sentences([["c", "b"]], [["B-PER", "O"]]))
+    result = finetune_ner(models[:1], EntityFiles(train, {"sw": test, "vi": other, "en": train}), ONE_STEP)
+    assert [note for note in result.notes if "trained on" in note] == [
+        "1 of 2 sentences in sw were trained on.",
+        "3 of 3 sentences in en were trained on.",
+    ]
+
+
+@pytest.mark.torch
 def test_commands_print_and_save_results(models: list[Path], files: InferenceFiles, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     quick = ["--steps", "1", "--seeds", "1", "--max-length", "16", "--json", "--out", str(out)]
@@ -227,10 +249,10 @@ def test_commands_print_and_save_results(models: list[Path], files: InferenceFil
     assert json.loads(run.stdout)["kind"] == Result.load(out).kind == "xnli --finetune"
     sentences = write_conll(tmp_path / "some.conll", toy_sentences(5))
     run = CliRunner().invoke(
-        main, ["evaluate", "ner", str(models[0]), "--train", str(sentences), f"--test={sentences}", *quick]
+        main, ["evaluate", "ner", str(models[0]), "--train", str(sentences), f"--test=en={sentences}", *quick]
     )
     assert run.exit_code == 0, run.output
-    assert {one.task for one in Result.load(out).scores} == {"ner_some"}
+    assert {one.task for one in Result.load(out).scores} == {"ner_en"}
     assert not list(tmp_path.glob(".*"))
 
 
@@ -244,10 +266,25 @@ def test_training_has_options_of_its_own_below_the_same_name() -> None:
     assert "--few-shot" not in training
 
 
-def test_a_test_is_called_after_its_file_where_it_has_no_name(tmp_path: Path) -> None:
-    assert read_tests(["sw=a.tsv", "b.tsv"]) == {"sw": Path("a.tsv"), "b": Path("b.tsv")}
-    (tmp_path / "a=b.tsv").touch()
-    assert read_tests([str(tmp_path / "a=b.tsv")]) == {"a=b": tmp_path / "a=b.tsv"}
-    run = CliRunner().invoke(main, ["evaluate", "ner", "x", "--train", "y", "--test=a=b", "--test=a=c"])
+def test_every_test_has_a_language_of_its_own(tmp_path: Path) -> None:
+    place = tmp_path / "a=b.tsv"
+    place.touch()
+    assert read_tests(["sw=c.tsv", f"en={place}"]) == {"sw": Path("c.tsv"), "en": place}
+
+
+@pytest.mark.parametrize("command", [["ner"], ["xnli", "--finetune"]])
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        (["b.tsv"], "b.tsv has no language; write LANGUAGE=FILE: sw=b.tsv."),
+        (["=b.tsv"], "b.tsv has no language; write LANGUAGE=FILE: sw=b.tsv."),
+        (["sw=b.tsv", "sw=c.tsv"], "'sw' is the language of two tests."),
+    ],
+)
+def test_a_test_without_a_language_of_its_own_is_one_sentence(
+    command: list[str], tests: list[str], message: str
+) -> None:
+    options = [*command, "x", "--train", "y", *(f"--test={test}" for test in tests)]
+    run = CliRunner().invoke(main, ["evaluate", *options])
     assert run.exit_code == 2
-    assert "is the name of two tests" in run.output
+    assert run.output.endswith(f"Error: Invalid value for --test: {message}\n")

@@ -22,7 +22,10 @@ def counted() -> tuple[list[int], Any]:
 def test_a_part_is_made_once_and_read_to_the_bit(tmp_path: Path) -> None:
     calls, work = counted()
     parts = Parts.beside(tmp_path / "result.json")
-    assert parts.recall("a" * 64, work) == parts.recall("a" * 64, work) == {"numbers": [0.1, 1 / 3]}
+    first, again = parts.recall("a" * 64, work), parts.recall("a" * 64, work)
+    assert first.content == again.content == {"numbers": [0.1, 1 / 3]}
+    assert (first.was_kept, again.was_kept) == (False, True)
+    assert 0 < first.seconds == again.seconds
     assert len(calls) == 1
     parts.recall("b" * 64, work)
     assert len(calls) == 2
@@ -31,7 +34,9 @@ def test_a_part_is_made_once_and_read_to_the_bit(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"fingerprint": "another"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"fingerprint": "another"}', f'{{"fingerprint": "{"a" * 64}", "numbers": [1]}}']
+)
 def test_a_damaged_part_is_made_again(tmp_path: Path, content: str) -> None:
     calls, work = counted()
     parts = Parts(tmp_path)
@@ -43,8 +48,9 @@ def test_a_damaged_part_is_made_again(tmp_path: Path, content: str) -> None:
 
 def test_without_a_place_nothing_is_kept() -> None:
     calls, work = counted()
-    NOT_KEPT.recall("a", work)
-    NOT_KEPT.recall("a", work)
+    assert not NOT_KEPT.are_kept
+    assert not NOT_KEPT.recall("a", work).was_kept
+    assert not NOT_KEPT.recall("a", work).was_kept
     NOT_KEPT.clear()
     assert len(calls) == 2
 

@@ -10,9 +10,9 @@ from tests.eval.encoders import tiny_encoder
 from tests.eval.models import write_model
 from vocabx.core.errors import InputError
 from vocabx.eval.retrieval import measure_retrieval
-from vocabx.evaluation.aligned import read_side
 from vocabx.evaluation.result import Result, Score
 from vocabx.evaluation.retrieval import RetrievalRequest, evaluate_retrieval
+from vocabx.evaluation.text.aligned import read_side
 
 LETTERS = "abcdef"
 TARGET = [f"{a}{b} {c}" for a in LETTERS for b in LETTERS for c in "ab"]
@@ -122,13 +122,15 @@ def test_lines_stay_aligned_and_a_column_is_read_by_its_name(tmp_path: Path) -> 
     text.write_bytes("\ufeffmoja\r\n\n tatu \u2028x\n".encode())
     assert read_side(text) == ["moja", "", "tatu \u2028x"]
     table.write_text("id\ttext\n1\tmoja\n2\tmbili\n")
-    assert read_side(table, "text") == ["moja", "mbili"]
+    assert read_side(table, ["text"]) == ["moja", "mbili"]
+    assert read_side(table, ["text", "id"]) == ["moja", "mbili", "1", "2"]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [
         ("a.tsv", b"id\ttext\n", "", "has the columns id, text; choose one"),
+        ("a.tsv", b"", "text", "has the columns ; choose one"),
         ("a.tsv", b"id\ttext\n", "other", "has the columns id, text; choose one"),
         ("a.tsv", b"id\ttext\n1\tx\ty\n", "text", "line 2: 3 columns instead of 2"),
         ("a.txt", b"x\n", "text", "has no columns to choose from"),
@@ -140,7 +142,7 @@ def test_a_file_that_cannot_be_read_is_a_sentence(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        read_side(tmp_path / name, column)
+        read_side(tmp_path / name, [column] if column else [])
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_side(tmp_path / "absent.txt")
 

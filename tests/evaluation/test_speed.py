@@ -10,7 +10,7 @@ from tests.eval.encoders import tiny_encoder
 from tests.eval.models import tiny_model, tiny_tokenizer, write_model
 from vocabx.cli import main
 from vocabx.core.errors import CorpusError, InputError
-from vocabx.evaluation.report import to_report
+from vocabx.evaluation.reporting.report import to_report
 from vocabx.evaluation.result import Result, Score
 from vocabx.evaluation.speed import SpeedRequest, evaluate_speed
 

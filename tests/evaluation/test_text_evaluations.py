@@ -17,14 +17,14 @@ from tests.evaluation.text_models import ENGLISH, KOREAN, Directories, write_dir
 from vocabx.core.errors import CheckpointError, CorpusError, InputError
 from vocabx.eval.bits_per_byte import bits_per_byte, score_documents
 from vocabx.eval.masked_loss import masked_loss
-from vocabx.evaluation import document_scores
 from vocabx.evaluation.bits_per_byte import evaluate_bits_per_byte
-from vocabx.evaluation.document_scores import Windows
-from vocabx.evaluation.documents import DocumentSettings
 from vocabx.evaluation.fertility import evaluate_fertility
 from vocabx.evaluation.parts import Parts
 from vocabx.evaluation.result import Result
 from vocabx.evaluation.retention import evaluate_retention
+from vocabx.evaluation.text import document_scores
+from vocabx.evaluation.text.document_scores import Windows
+from vocabx.evaluation.text.documents import DocumentSettings
 
 pytestmark = pytest.mark.torch
 Value = Callable[[str, str, str], float]
@@ -127,6 +127,19 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(
     assert [gap.low for gap in again.differences] == pytest.approx([gap.low for gap in whole.differences])
     evaluate_bits_per_byte([made.base], texts_of(made), parts=parts, windows=Windows(32))
     assert len(calls) == 6 + 3 + 4  # other windows are measured anew
+
+
+def test_the_seconds_of_a_model_are_those_of_all_runs(made: Directories, tmp_path: Path) -> None:
+    models, texts = [made.base, made.extended], [f"en={made.english}"]
+    for place, evaluate, pieces in (("bits", evaluate_bits_per_byte, [1, 1]), ("kept", evaluate_retention, [1, 2])):
+        parts = Parts(tmp_path / place)
+        first = evaluate(models, texts, parts=parts)
+        assert all(model.seconds for model in first.models)
+        for file in (tmp_path / place).iterdir():
+            file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": 1000}))
+        again = evaluate(models, texts, parts=parts)
+        assert [model.seconds for model in again.models] == [1000 * count for count in pieces]
+        assert again.scores == first.scores
 
 
 def test_what_was_kept_is_not_taken_for_a_model_with_other_new_tokens(made: Directories, tmp_path: Path) -> None:

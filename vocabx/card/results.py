@@ -11,7 +11,7 @@ from typing import Any
 from vocabx.card.region import Region, escape_table, escape_text, read_card, replace_card
 from vocabx.core.errors import InputError
 from vocabx.core.report import Report, Table
-from vocabx.evaluation.combining import Combination
+from vocabx.evaluation.reporting.combining import Combination
 from vocabx.evaluation.result import EvaluatedModel
 
 __all__ = ["model_index", "spell_results", "write_results"]

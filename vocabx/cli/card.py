@@ -89,8 +89,8 @@ def _write_results(directory: Path, files: Sequence[Path]) -> None:
     from vocabx.card import CARD
     from vocabx.card.results import write_results
     from vocabx.core.errors import InputError
-    from vocabx.evaluation.combining import combine
     from vocabx.evaluation.context import describe_model
+    from vocabx.evaluation.reporting.combining import combine
     from vocabx.evaluation.result import Result
 
     if not (directory / "config.json").is_file():

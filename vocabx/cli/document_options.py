@@ -1,21 +1,23 @@
-"""Options of the evaluations that read documents."""
+"""Options of the evaluations that read documents, and what they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vocabx.cli.options import LEFT_BEHIND
+from vocabx.cli.evaluate import finish
+from vocabx.cli.options import LEFT_BEHIND, hide_loading_bars, make_stages, read_hub
 
 if TYPE_CHECKING:
-    from vocabx.evaluation.document_scores import Windows
-    from vocabx.evaluation.documents import DocumentSettings
     from vocabx.evaluation.parts import Parts
+    from vocabx.evaluation.result import Result
+    from vocabx.evaluation.text.document_scores import Windows
+    from vocabx.evaluation.text.documents import DocumentSettings
 
-__all__ = ["document_options", "keep_parts", "read_document_settings", "read_windows", "window_options"]
+__all__ = ["document_options", "keep_parts", "predict_documents", "read_document_settings", "window_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -80,7 +82,7 @@ def window_options(command: Command) -> Command:
 
 def read_document_settings(options: dict[str, Any]) -> DocumentSettings:
     """Turn the values of `document_options` into what the library takes; takes them out of `options`."""
-    from vocabx.evaluation.documents import DocumentSettings
+    from vocabx.evaluation.text.documents import DocumentSettings
 
     names = ("unit", "text_field", "minimum_bytes", "limit", "seed")
     return DocumentSettings(*(options.pop(name) for name in names))
@@ -88,7 +90,7 @@ def read_document_settings(options: dict[str, Any]) -> DocumentSettings:
 
 def read_windows(options: dict[str, Any]) -> Windows:
     """Turn the values of `window_options` into what the library takes; takes them out of `options`."""
-    from vocabx.evaluation.document_scores import Windows
+    from vocabx.evaluation.text.document_scores import Windows
 
     return Windows(options.pop("window"), options.pop("stride"))
 
@@ -101,3 +103,33 @@ def keep_parts(out: Path | None) -> Parts:
         kept = f"What was finished, if anything, is kept beside {out}; the same command goes on from there."
         click.get_current_context().meta[LEFT_BEHIND] = kept
     return Parts.beside(out)
+
+
+def predict_documents(
+    evaluate: Callable[..., Result],
+    models: Sequence[str],
+    texts: Sequence[str],
+    out: Path | None,
+    as_json: bool,
+    options: dict[str, Any],
+) -> None:
+    """Have a function of the library measure what models predict of documents, then save and print the result.
+
+    `options` are those of `document_options`, `window_options` and `evaluation_options`, and what else the function
+    takes by these names.
+    """
+    hide_loading_bars()
+    documents, windows, hub = read_document_settings(options), read_windows(options), read_hub(options)
+    parts = keep_parts(out)
+    result = evaluate(
+        models,
+        texts,
+        documents=documents,
+        windows=windows,
+        hub=hub,
+        parts=parts,
+        say=make_stages().say,
+        **options,
+    )
+    finish(result, out, as_json)
+    parts.clear()

@@ -47,6 +47,15 @@ def _check_out(context: click.Context, parameter: click.Parameter, out: Path | N
     return out
 
 
+def _check_computing(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse a type or a device at once, and not when the first model is opened."""
+    if value is not None:
+        from vocabx.evaluation.computing import check_computing
+
+        check_computing(**{str(parameter.name): value})
+    return value
+
+
 def evaluation_options(command: Command) -> Command:
     """Add what every evaluation of models takes: models, where the result goes, and what they run on.
 
@@ -61,8 +70,15 @@ def evaluation_options(command: Command) -> Command:
             metavar="FILE",
             help="Write the result here, as JSON that `vocabx report` reads.",
         ),
-        click.option("--device", metavar="NAME", help="What to run on, such as cuda:1; a GPU where there is one."),
-        click.option("--dtype", default="float32", show_default=True, help="Type to compute in."),
+        click.option(
+            "--device",
+            callback=_check_computing,
+            metavar="NAME",
+            help="What to run on, such as cuda:1; a GPU where there is one.",
+        ),
+        click.option(
+            "--dtype", default="float32", callback=_check_computing, show_default=True, help="Type to compute in."
+        ),
         hub_options,
         as_json_option,
     )
@@ -73,7 +89,7 @@ def evaluation_options(command: Command) -> Command:
 
 def finish(result: Result, out: Path | None, as_json: bool) -> None:
     """Save a result where it is asked for, and print it."""
-    from vocabx.evaluation.report import to_report
+    from vocabx.evaluation.reporting.report import to_report
 
     if out:
         result.save(out)

@@ -8,15 +8,8 @@ from typing import Any
 
 import click
 
-from vocabx.cli.document_options import (
-    document_options,
-    keep_parts,
-    read_document_settings,
-    read_windows,
-    window_options,
-)
-from vocabx.cli.evaluate import evaluation_options, finish
-from vocabx.cli.options import hide_loading_bars, make_stages, read_hub
+from vocabx.cli.document_options import document_options, predict_documents, window_options
+from vocabx.cli.evaluate import evaluation_options
 
 __all__ = ["command"]
 
@@ -30,16 +23,7 @@ __all__ = ["command"]
     is_flag=True,
     help="Take every MODEL for a masked one. Default: those whose configuration names a class for masked models.",
 )
-def command(
-    models: Sequence[str],
-    texts: Sequence[str],
-    masked: bool,
-    out: Path | None,
-    device: str | None,
-    dtype: str,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def command(models: Sequence[str], texts: Sequence[str], out: Path | None, as_json: bool, **options: Any) -> None:
     """Measure how well causal or masked models predict documents, whatever their vocabularies.
 
     Each document is read by itself, a long one in windows that overlap. An interrupted evaluation with --out goes on
@@ -47,19 +31,4 @@ def command(
     """
     from vocabx.evaluation.bits_per_byte import evaluate_bits_per_byte
 
-    hide_loading_bars()
-    parts = keep_parts(out)
-    result = evaluate_bits_per_byte(
-        models,
-        texts,
-        documents=read_document_settings(options),
-        windows=read_windows(options),
-        masked=masked,
-        device=device,
-        dtype=dtype,
-        hub=read_hub(options),
-        parts=parts,
-        say=make_stages().say,
-    )
-    finish(result, out, as_json)
-    parts.clear()
+    predict_documents(evaluate_bits_per_byte, models, texts, out, as_json, options)

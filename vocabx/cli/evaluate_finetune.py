@@ -55,13 +55,14 @@ def read_finetuning(options: dict[str, Any], out: Path | None) -> Finetuning:
 
 
 def read_tests(tests: Sequence[str]) -> dict[str, Path]:
-    """Read NAME=FILE; a file without a name is called after itself."""
+    """Read LANGUAGE=FILE, each of another language."""
     found = dict[str, Path]()
     for text in tests:
         name, path = split_name(text)
-        name = name or path.stem
+        if not name:
+            raise click.BadParameter(f"{path} has no language; write LANGUAGE=FILE: sw={path}.", param_hint="--test")
         if name in found:
-            raise click.BadParameter(f"{name!r} is the name of two tests; write NAME=FILE.", param_hint="--test")
+            raise click.BadParameter(f"{name!r} is the language of two tests.", param_hint="--test")
         found[name] = path
     return found
 
@@ -102,7 +103,8 @@ def command(
     """Train each MODEL on inference in one language, and test it in others.
 
     All of a model is trained, with a fresh head, by transformers' Trainer, once for each seed. Beside each accuracy
-    stand its interval over premises and what the best constant answer gets. Nothing of the trained models is kept.
+    stand its interval over premises and what the best constant answer gets. Nothing of the trained models is kept;
+    an interrupted evaluation with --out goes on with the model that it was at.
     """
     from vocabx.evaluation.finetune import InferenceFiles, finetune_xnli
 

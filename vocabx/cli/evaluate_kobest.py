@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from vocabx.cli.evaluate import evaluation_options, finish
-from vocabx.cli.harness_options import harness_options, listed, read_harness
-from vocabx.cli.options import hide_loading_bars, make_stages, read_hub
+from vocabx.cli.evaluate import evaluation_options
+from vocabx.cli.harness_options import ask_models, harness_options, listed
 
 __all__ = ["command"]
 
@@ -25,20 +24,13 @@ __all__ = ["command"]
     metavar="NAMES",
     help="Some of these, with commas between them.",
 )
-def command(
-    models: Sequence[str], out: Path | None, as_json: bool, data: Path | None, split: str, tasks: str, **options: Any
-) -> None:
+def command(models: Sequence[str], out: Path | None, as_json: bool, tasks: str, **options: Any) -> None:
     """Have each MODEL answer KoBEST, five Korean tasks, by the lm-evaluation-harness.
 
     Beside each score stands what the best constant answer gets. Models are given the same items; their differences
     from the first are of paired draws. `accelerate launch -m vocabx evaluate kobest ...` shares items between GPUs.
+    Where nothing is shared, an interrupted evaluation with --out goes on with the task that it was at.
     """
     from vocabx.evaluation.kobest import evaluate_kobest
 
-    hide_loading_bars()
-    settings, hub = read_harness(options), read_hub(options)
-    result = evaluate_kobest(
-        models, data=data, split=split, tasks=listed(tasks), settings=settings, hub=hub, say=make_stages().say
-    )
-    if result is not None:
-        finish(result, out, as_json)
+    ask_models(evaluate_kobest, models, out, as_json, {**options, "tasks": listed(tasks)})

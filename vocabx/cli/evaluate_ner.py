@@ -25,7 +25,7 @@ __all__ = ["command"]
     help="Sentences to learn from, as CoNLL has them: a word a line, its tag in the last column.",
 )
 @click.option(
-    "--test", "tests", required=True, multiple=True, metavar="[NAME=]FILE", help="Sentences to tag. May be repeated."
+    "--test", "tests", required=True, multiple=True, metavar="LANGUAGE=FILE", help="Sentences to tag. May be repeated."
 )
 @training_options
 def command(
@@ -34,7 +34,8 @@ def command(
     """Train each MODEL to find entities in one language, and test it in others.
 
     All of a model is trained, with a fresh head, by transformers' Trainer, once for each seed. F1 is of whole entities,
-    with an interval over sentences. Tags may be of IOB1, IOB2, IOBES or BILOU. Nothing of the trained models is kept.
+    with an interval over sentences. Tags may be of IOB1, IOB2, IOBES or BILOU. Nothing of the trained models is kept;
+    an interrupted evaluation with --out goes on with the model that it was at.
     """
     from vocabx.evaluation.ner import EntityFiles, finetune_ner
 

@@ -23,26 +23,43 @@ __all__ = ["report"]
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Draw the scores into this .png, .svg or .pdf.",
+    help="Draw the main metric of each evaluation into this .png, .svg or .pdf.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Draw this metric, as the tables call it, instead of the main ones. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Replace the --picture.")
-def report(files: Sequence[Path], markdown: bool, as_json: bool, picture: Path | None, force: bool) -> None:
-    """Show results of `vocabx evaluate` as tables.
+def report(
+    files: Sequence[Path], markdown: bool, as_json: bool, picture: Path | None, metrics: Sequence[str], force: bool
+) -> None:
+    r"""Show results of `vocabx evaluate` as tables: models side by side, and what each metric means.
 
-    Of several, the tables put models side by side. A model is the same in all files if its checksum is.
+    \b
+    $ vocabx evaluate bits-per-byte OLD NEW --text ko=korean.txt --out bits.json
+    $ vocabx evaluate kobest OLD NEW --out kobest.json
+    $ vocabx report bits.json kobest.json --picture results.png
+
+    A model is the same in all files if its checksum is, whatever it is called. Numbers of other settings or data stand
+    in tables of their own.
     """
     from vocabx.card.results import spell_results
-    from vocabx.evaluation.combining import combine
-    from vocabx.evaluation.picture import draw_results
-    from vocabx.evaluation.report import to_report
+    from vocabx.evaluation.reporting.combining import combine
+    from vocabx.evaluation.reporting.picture import draw_results
+    from vocabx.evaluation.reporting.report import to_report
     from vocabx.evaluation.result import Result
 
     if markdown and as_json:
         raise click.UsageError("Give --markdown or --json, not both.")
+    if metrics and picture is None:
+        raise click.UsageError("--metric says what is drawn, so it needs a --picture.")
     results = [Result.load(file) for file in files]
     combination = combine(results)
     if picture is not None:
-        draw_results(combination, picture, force=force)
+        draw_results(combination, picture, metrics=metrics, force=force)
     if as_json:
         spelt = {**combination.to_json(), "results": [result.to_json() for result in results]}
         click.echo(json.dumps(spelt, ensure_ascii=False, indent=1))

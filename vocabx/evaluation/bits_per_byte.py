@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.core.say import Say, say_nothing
 from vocabx.evaluation.context import describe_device, installed, own_commit
-from vocabx.evaluation.cost_lines import CostLines
-from vocabx.evaluation.document_scores import DocumentScores, Windows, score
-from vocabx.evaluation.documents import DocumentSettings, data_files, read_all
-from vocabx.evaluation.language_models import find_language_models
 from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import EvaluatedModel, Result
+from vocabx.evaluation.text.cost_lines import CostLines
+from vocabx.evaluation.text.document_scores import DocumentScores, Windows, score
+from vocabx.evaluation.text.documents import DocumentSettings, data_files, read_all
+from vocabx.evaluation.text.language_models import find_language_models
 
 __all__ = ["evaluate_bits_per_byte"]
 
@@ -66,9 +65,9 @@ def evaluate_bits_per_byte(
     found = find_language_models(models, hub=hub, dtype=dtype, device=device, say=say, masked=masked)
     measured, described = dict[tuple[str, str], DocumentScores](), list[EvaluatedModel]()
     for model in found:
-        begin = perf_counter()
-        measured |= {(text.label, model.name): score(model, text, windows, parts) for text in read}
-        described.append(replace(model.described, seconds=perf_counter() - begin))
+        scores = {(text.label, model.name): score(model, text, windows, parts) for text in read}
+        measured |= scores
+        described.append(replace(model.described, seconds=sum(one.seconds for one in scores.values())))
         model.let_go()
     lines = CostLines([model.name for model in found], [text.label for text in read], measured, documents.seed)
     return Result(

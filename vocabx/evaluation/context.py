@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from vocabx.checkpoint.sources.hub_options import hub_origin
+from vocabx.checkpoint.sources.weight_files import SAFETENSORS, holds_weights
 from vocabx.core.errors import InputError
 from vocabx.evaluation.result import DataFile, EvaluatedModel
 
@@ -57,13 +58,15 @@ def describe_model(name: str, directory: Path, seconds: float | None = None) -> 
     """Describe a model; its checksum is of the names and bytes of its settings, tokenizer and weights.
 
     Weights are read whole: two ways to make new rows give files of the same sizes and headers. Those that the hub's
-    cache keeps under their own checksum are not read.
+    cache keeps under their own checksum are not read. Where weights are absent the checksum is of the rest, and the
+    description says so.
     """
     digest = hashlib.sha256()
     for path in sorted({path for pattern in DECIDING for path in directory.glob(pattern)}):
         digest.update(f"{path.name}\n{_checksum(path)}\n".encode())
     origin = hub_origin(directory)
-    return EvaluatedModel(name, digest.hexdigest(), origin.commit if origin else None, seconds)
+    has_weights = holds_weights(directory, SAFETENSORS)
+    return EvaluatedModel(name, digest.hexdigest(), origin.commit if origin else None, seconds, has_weights)
 
 
 def describe_file(path: Path) -> DataFile:

@@ -15,8 +15,8 @@ from vocabx.core.segmenter import Segmenter
 from vocabx.eval.coverage import Coverage, count_characters, measure_coverage
 from vocabx.eval.fertility import Fertility, measure_fertility
 from vocabx.evaluation.context import describe_model, installed, name_models, own_commit
-from vocabx.evaluation.documents import Documents, DocumentSettings, data_files, read_all
 from vocabx.evaluation.result import Difference, EvaluatedModel, Result, Score
+from vocabx.evaluation.text.documents import Documents, DocumentSettings, data_files, read_all
 from vocabx.tokenizer_tools.read import read_tokenizer
 
 __all__ = ["evaluate_fertility"]

@@ -15,6 +15,7 @@ from vocabx.eval.finetune.folds import assign_folds, premise_groups
 from vocabx.eval.finetune.inference import learn_inference
 from vocabx.eval.finetune.pairs import Pairs, check_aligned, read_pairs
 from vocabx.eval.finetune.tally import tally_correct
+from vocabx.eval.finetune.training import require_trainer
 from vocabx.evaluation.finetuning import Finetuning, Measured, Outcome, finetune_models, open_class
 from vocabx.evaluation.result import Result
 
@@ -109,6 +110,7 @@ def finetune_xnli(models: Sequence[str | Path], files: InferenceFiles, how: Fine
     VocabxError
         When a file or a model will not do, or what training needs is not installed.
     """
+    require_trainer(how.device)
     data = files.read(how.limit, how.seed)
     tests = {
         language: Outcome(f"xnli_{language}", METRIC, _floor(pairs.labels), len(pairs))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from vocabx.core.say import Say, say_nothing
 from vocabx.eval.finetune.learner import open_stock, open_tokenizer
 from vocabx.eval.finetune.recipe import Recipe
 from vocabx.eval.finetune.tally import Tally
-from vocabx.eval.finetune.training import require_trainer
 from vocabx.evaluation.context import describe_device, describe_file, describe_model, installed, name_models, own_commit
 from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import Difference, Result, Score
@@ -125,7 +123,6 @@ def finetune_models(
 
     Intervals and differences are of 2,000 draws of units, the same draws for all models.
     """
-    require_trainer(how.device)
     names = name_models(models)
     directories = [resolve_model(model, hub=how.hub) for model in models]
     for directory in directories:
@@ -173,12 +170,10 @@ def _recall(
     """Return the seconds that it took and what the model got, where that was not kept already."""
 
     def work() -> dict[str, Any]:
-        begin = time.perf_counter()
-        got = {test: measured.to_json() for test, measured in learn(directory).items()}
-        return {"seconds": time.perf_counter() - begin, "tests": got}
+        return {"tests": {test: measured.to_json() for test, measured in learn(directory).items()}}
 
-    content = parts.recall(mark, work)
-    return content["seconds"], {test: Measured.from_json(got) for test, got in content["tests"].items()}
+    part = parts.recall(mark, work)
+    return part.seconds, {test: Measured.from_json(got) for test, got in part.content["tests"].items()}
 
 
 def _scores(name: str, test: Outcome, tally: Tally, how: Finetuning) -> list[Score]:

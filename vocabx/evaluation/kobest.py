@@ -8,7 +8,9 @@ from pathlib import Path
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.core.say import Say, say_nothing
 from vocabx.eval.harness.kobest import KOBEST, kobest_task
-from vocabx.evaluation.harness import HarnessSettings, Questions, describe_part, run_harness
+from vocabx.evaluation.harness.asking import HarnessSettings
+from vocabx.evaluation.harness.run import Questions, describe_part, run_harness
+from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import Result
 
 __all__ = ["evaluate_kobest"]
@@ -22,6 +24,7 @@ def evaluate_kobest(
     tasks: Sequence[str] = KOBEST,
     settings: HarnessSettings = HarnessSettings(),  # noqa: B008  frozen
     hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    parts: Parts = NOT_KEPT,
     say: Say = say_nothing,
 ) -> Result | None:
     """Measure models on KoBEST.
@@ -36,8 +39,9 @@ def evaluate_kobest(
         What is asked.
     tasks : sequence of str
         Some of boolq, copa, hellaswag, sentineg and wic.
-    settings, hub, say
-        How models are asked, how hub ids are looked up, and whom to tell.
+    settings, hub, parts, say
+        How models are asked, how hub ids are looked up, where answers are kept until the result is written, and whom to
+        tell.
 
     Returns
     -------
@@ -53,11 +57,11 @@ def evaluate_kobest(
         When the harness is not installed.
     """
     chosen = list(dict.fromkeys(tasks)) or list(KOBEST)
-    parts = [kobest_task(task, data, split, examples=settings.few_shot > 0) for task in chosen]
+    read = [kobest_task(task, data, split, examples=settings.few_shot > 0) for task in chosen]
     questions = Questions(
         "kobest",
-        [source for source, _ in parts],
-        [describe_part(path) for _, paths in parts for path in paths],
+        [source for source, _ in read],
+        [describe_part(path) for _, paths in read for path in paths],
         {"split": split, "tasks": ", ".join(chosen), **({} if data else {"dataset": "skt/kobest_v1 (Parquet)"})},
     )
-    return run_harness(questions, models, settings, hub=hub, say=say)
+    return run_harness(questions, models, settings, hub=hub, parts=parts, say=say)

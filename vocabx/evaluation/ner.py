@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from vocabx.core.report import Cell
 from vocabx.eval.finetune.conll import Sentences, read_conll
 from vocabx.eval.finetune.entities import constant_floor, tally_entities
 from vocabx.eval.finetune.tagging import Tagged, learn_tagging, tag_set
+from vocabx.eval.finetune.training import require_trainer
 from vocabx.evaluation.finetuning import Finetuning, Measured, Outcome, finetune_models, open_class
 from vocabx.evaluation.result import Result
 
@@ -47,6 +48,7 @@ def finetune_ner(models: Sequence[str | Path], files: EntityFiles, how: Finetuni
     VocabxError
         When a file or a model will not do, or what training needs is not installed.
     """
+    require_trainer(how.device)
     if not files.tests:
         raise InputError("There is no test; name a language and its file.")
     train = read_conll(files.train, how.limit)
@@ -64,7 +66,17 @@ def finetune_ner(models: Sequence[str | Path], files: EntityFiles, how: Finetuni
         return {language: _measure(tests[language], tagged) for language, tagged in found.items()}
 
     settings: dict[str, Cell] = {"train": files.train.name, "train sentences": len(train), "tags": " ".join(tags)}
-    return finetune_models(KIND, models, outcomes, learn, [files.train, *files.tests.values()], settings, how, [NOTE])
+    paths, notes = [files.train, *files.tests.values()], [NOTE, *_shared(train, tests)]
+    return finetune_models(KIND, models, outcomes, learn, paths, settings, how, notes)
+
+
+def _shared(train: Sentences, tests: Mapping[str, Sentences]) -> Iterator[str]:
+    """Say which tests hold sentences that were trained on; all of them where the same file is both."""
+    seen = set(map(tuple, train.words))
+    for language, sentences in tests.items():
+        shared = sum(tuple(words) in seen for words in sentences.words)
+        if shared:
+            yield f"{shared:,} of {len(sentences):,} sentences in {language} were trained on."
 
 
 def _measure(sentences: Sentences, tagged: Tagged) -> Measured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,18 @@ from typing import Any, Self
 
 from vocabx.core.errors import OutputError
 
-__all__ = ["NOT_KEPT", "Parts"]
+__all__ = ["NOT_KEPT", "Part", "Parts"]
 
 NAME_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was measured, the seconds that it took, and whether that was in an earlier run."""
+
+    content: dict[str, Any]
+    seconds: float
+    was_kept: bool
 
 
 @dataclass(frozen=True)
@@ -28,20 +38,25 @@ class Parts:
         """Keep parts in a hidden folder beside the file that the result goes into."""
         return cls(None if out is None else out.with_name(f".{out.name}.parts"))
 
-    def recall(self, mark: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    @property
+    def are_kept(self) -> bool:
+        """Whether there is a folder."""
+        return self.folder is not None
+
+    def recall(self, mark: str, work: Callable[[], dict[str, Any]]) -> Part:
         """Return what was kept under a fingerprint, or do the work and keep it; one that is damaged is done again."""
         if self.folder is None:
-            return work()
+            return _timed(work)
         file = self.folder / f"{mark[:NAME_LENGTH]}.json"
         try:
             content = json.loads(file.read_text("utf-8"))
             if content.pop("fingerprint") == mark:
-                return dict(content)
+                return Part(content, float(content.pop("seconds")), was_kept=True)
         except (OSError, AttributeError, KeyError, TypeError, ValueError):
             pass
-        content = work()
-        self._write(file, {"fingerprint": mark, **content})
-        return content
+        part = _timed(work)
+        self._write(file, {"fingerprint": mark, "seconds": part.seconds, **part.content})
+        return part
 
     def clear(self) -> None:
         """Remove the folder, once the result is written."""
@@ -56,6 +71,12 @@ class Parts:
             staged.replace(file)
         except OSError as error:
             raise OutputError(f"{file} cannot be written: {error.strerror or error}. Choose another --out.") from error
+
+
+def _timed(work: Callable[[], dict[str, Any]]) -> Part:
+    begin = time.perf_counter()
+    content = work()
+    return Part(content, time.perf_counter() - begin, was_kept=False)
 
 
 NOT_KEPT = Parts()

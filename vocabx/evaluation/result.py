@@ -24,13 +24,15 @@ class EvaluatedModel:
     """A model as a result names it.
 
     `checksum` is of the settings, the tokenizer and the weights; `revision` is the commit of the hub,
-    where it is from there; `seconds` is what its evaluation took.
+    where it is from there; `seconds` is what its evaluation took; `has_weights` is false where only the tokenizer and
+    settings were at hand, so that the checksum is of these.
     """
 
     name: str
     checksum: str
     revision: str | None = None
     seconds: float | None = None
+    has_weights: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -19,12 +18,12 @@ from vocabx.core.say import Say, say_nothing
 from vocabx.eval.bootstrap import bootstrap_ratio
 from vocabx.eval.retention import Retention, compare_predictions, keep_ids
 from vocabx.evaluation.context import describe_device, installed, own_commit
-from vocabx.evaluation.cost_lines import CostLines
-from vocabx.evaluation.document_scores import DocumentScores, Windows, pieces, score, telling
-from vocabx.evaluation.documents import Documents, DocumentSettings, data_files, read_all
-from vocabx.evaluation.language_models import LanguageModel, find_language_models
 from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import EvaluatedModel, Result, Score
+from vocabx.evaluation.text.cost_lines import CostLines
+from vocabx.evaluation.text.document_scores import DocumentScores, Windows, pieces, score, telling
+from vocabx.evaluation.text.documents import Documents, DocumentSettings, data_files, read_all
+from vocabx.evaluation.text.language_models import LanguageModel, find_language_models
 
 __all__ = ["evaluate_retention"]
 
@@ -38,13 +37,14 @@ CHANGED = "Changed tokens are the base's, between what a document begins with an
 
 @dataclass(frozen=True)
 class Compared:
-    """A model against the base, over the documents of one text."""
+    """A model against the base, over the documents of one text, and the seconds that comparing took."""
 
     documents: int
     kept: int
     tokens: int
     changed_tokens: int
     retention: dict[str, list[float]]
+    seconds: float = 0.0
 
     def __add__(self, other: Compared) -> Compared:
         return Compared(
@@ -53,6 +53,7 @@ class Compared:
             self.tokens + other.tokens,
             self.changed_tokens + other.changed_tokens,
             {name: own + other.retention[name] for name, own in self.retention.items()},
+            self.seconds + other.seconds,
         )
 
     @classmethod
@@ -119,14 +120,16 @@ def evaluate_retention(
     measured, described, lines = dict[tuple[str, str], DocumentScores](), list[EvaluatedModel](), list[Score]()
     notes = [COMPARED, CHANGED, *(note for text in read for note in text.notes)]
     for model in found:
-        begin = perf_counter()
+        seconds = 0.0
         for text in read:
             measured[text.label, model.name] = score(model, text, windows, parts)
+            seconds += measured[text.label, model.name].seconds
             if model is not found[0]:
                 compared = _compare(found[0], model, text, windows, parts)
+                seconds += compared.seconds
                 lines += _scores(model.name, text.label, compared, documents.seed)
                 notes += _notes(model.name, text.label, compared)
-        described.append(replace(model.described, seconds=perf_counter() - begin))
+        described.append(replace(model.described, seconds=seconds))
         if model is not found[0]:
             model.let_go()
     costs = CostLines([model.name for model in found], [text.label for text in read], measured, documents.seed)
@@ -151,7 +154,8 @@ def _compare(base: LanguageModel, model: LanguageModel, text: Documents, windows
         checksums = (base.described.checksum, model.described.checksum)
         mark = fingerprint("kept", __version__, *checksums, model.dtype, model.device, windows.of_decoder, *texts)
         work = partial(_compare_texts, base, model, texts, windows, name)
-        found.append(Compared(**parts.recall(mark, work)))
+        part = parts.recall(mark, work)
+        found.append(Compared(**{**part.content, "seconds": part.seconds}))
     total = found[0]
     for piece in found[1:]:
         total += piece

@@ -18,7 +18,6 @@ from vocabx.core.say import Say, say_nothing
 from vocabx.eval.bootstrap import Interval, bootstrap_ratio
 from vocabx.eval.encoder import Encoder, load_encoder
 from vocabx.eval.retrieval import Direction, Retrieval, distinct_pairs, measure_retrieval
-from vocabx.evaluation.aligned import read_side
 from vocabx.evaluation.context import (
     describe_device,
     describe_file,
@@ -28,6 +27,7 @@ from vocabx.evaluation.context import (
     own_commit,
 )
 from vocabx.evaluation.result import Difference, Result, Score
+from vocabx.evaluation.text.aligned import read_side
 
 __all__ = ["RetrievalRequest", "evaluate_retrieval", "middle_layer"]
 
@@ -73,7 +73,8 @@ class RetrievalRequest:
         InputError
             When a file cannot be read, they are not line-aligned, or there are not so many pairs.
         """
-        sides = [read_side(file, self.column) for file in (self.target, self.source)]
+        columns = [self.column] if self.column else []
+        sides = [read_side(file, columns) for file in (self.target, self.source)]
         if len(sides[0]) != len(sides[1]):
             raise InputError(
                 f"{self.target} and {self.source} are not line-aligned: {len(sides[0]):,} and {len(sides[1]):,} lines."

@@ -11,7 +11,9 @@ from vocabx.core.errors import InputError
 from vocabx.core.say import Say, say_nothing
 from vocabx.eval.harness.nli import KOREAN, nli_task
 from vocabx.eval.harness.tasks import TaskSource
-from vocabx.evaluation.harness import HarnessSettings, Questions, describe_part, run_harness
+from vocabx.evaluation.harness.asking import HarnessSettings
+from vocabx.evaluation.harness.run import Questions, describe_part, run_harness
+from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import Result
 
 __all__ = ["evaluate_xnli"]
@@ -31,6 +33,7 @@ def evaluate_xnli(
     split: str = "dev",
     settings: HarnessSettings = HarnessSettings(),  # noqa: B008  frozen
     hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    parts: Parts = NOT_KEPT,
     say: Say = say_nothing,
 ) -> Result | None:
     """Measure models on XNLI.
@@ -46,8 +49,9 @@ def evaluate_xnli(
         ``facebook/xnli`` of the hub.
     split : {"dev", "test"}
         What is asked; the harness itself asks dev.
-    settings, hub, say
-        How models are asked, how hub ids are looked up, and whom to tell.
+    settings, hub, parts, say
+        How models are asked, how hub ids are looked up, where answers are kept until the result is written, and whom to
+        tell.
 
     Returns
     -------
@@ -65,17 +69,17 @@ def evaluate_xnli(
     chosen = list(dict.fromkeys(languages))
     if not chosen:
         raise InputError("There is no language to ask in; name some.")
-    parts = [nli_task(language, data, split, examples=settings.few_shot > 0) for language in chosen]
-    _check_apart([source for source, _ in parts])
+    read = [nli_task(language, data, split, examples=settings.few_shot > 0) for language in chosen]
+    _check_apart([source for source, _ in read])
     questions = Questions(
         "xnli",
-        [source for source, _ in parts],
-        [describe_part(path) for _, paths in parts for path in paths],
+        [source for source, _ in read],
+        [describe_part(path) for _, paths in read for path in paths],
         {"split": split, "languages": ", ".join(chosen), **({} if data else {"dataset": "facebook/xnli"})},
         [*([OURS] if KOREAN in chosen else []), OVER_PREMISES],
         shared="premise",
     )
-    return run_harness(questions, models, settings, hub=hub, say=say)
+    return run_harness(questions, models, settings, hub=hub, parts=parts, say=say)
 
 
 def _check_apart(sources: Sequence[TaskSource]) -> None:

@@ -14,7 +14,7 @@ from vocabx.eval.harness.kobest import KOBEST, kobest_file, kobest_task, read_ko
 from vocabx.eval.harness.nli import LANGUAGES, nli_task, read_nli
 from vocabx.eval.harness.quiet import quiet
 from vocabx.eval.harness.reader import open_reader
-from vocabx.eval.harness.run import answer_tasks, open_tasks
+from vocabx.eval.harness.run import answer_tasks, asked_texts, open_tasks
 from vocabx.eval.harness.tasks import TaskSource
 
 pytestmark = pytest.mark.torch
@@ -141,13 +141,22 @@ def test_xnli_is_asked_in_the_words_of_each_language(language: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("few_shot", [0, 1])
-def test_every_metric_is_that_of_a_direct_run(few_shot: int, tmp_path: Path) -> None:
+def test_every_metric_is_that_of_a_direct_run_whether_tasks_are_asked_together_or_apart(
+    few_shot: int, tmp_path: Path
+) -> None:
     model = small_decoder(tmp_path / "model", bos_token="<s>", eos_token="</s>")
     (tmp_path / "tasks").mkdir()
     data = write_kobest(write_kobest(tmp_path / "data"), "train")
     sources = [kobest_task(task, data, "test", examples=few_shot > 0)[0] for task in KOBEST]
-    answers = answer_tasks(open_reader(model), open_tasks(sources, tmp_path / "tasks"), few_shot=few_shot, seed=7)
+    tasks, reader = open_tasks(sources, tmp_path / "tasks"), open_reader(model)
+    answers = answer_tasks(reader, tasks, few_shot=few_shot, seed=7)
     assert answers is not None
+    apart: dict[str, Any] = {}
+    for name, task in tasks.items():
+        texts = [tuple(arguments) for _, *arguments in asked_texts(task, few_shot=few_shot, seed=7)]
+        apart |= answer_tasks(reader, {name: task}, few_shot=few_shot, seed=7) or {}
+        assert texts == [tuple(request.args) for request in task.instances]
+        assert apart[name].log_likelihoods == pytest.approx(answers[name].log_likelihoods, abs=1e-4)
     with quiet():
         theirs = [
             harness_task(
@@ -158,7 +167,9 @@ def test_every_metric_is_that_of_a_direct_run(few_shot: int, tmp_path: Path) -> 
             )
             for task in KOBEST
         ]
-    assert_equal(answers, run_directly(model, theirs, few_shot=few_shot))
+    said = run_directly(model, theirs, few_shot=few_shot)
+    assert_equal(answers, said)
+    assert_equal(apart, said)
 
 
 def assert_equal(answers: Mapping[str, Any], said: Mapping[str, Any]) -> None:
@@ -183,7 +194,7 @@ def test_the_average_by_size_is_the_harnesss_group(tmp_path: Path) -> None:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     from vocabx.eval.harness.tasks import require_harness
-    from vocabx.evaluation.harness_scores import score_models
+    from vocabx.evaluation.harness.scores import score_models
 
     model = small_decoder(tmp_path / "model", bos_token="<s>")
     (tmp_path / "tasks").mkdir()

@@ -71,7 +71,7 @@ def test_vllm_is_asked_for_by_name(tmp_path: Path) -> None:
 
 def test_a_device_or_a_type_that_is_not_there_is_refused(tmp_path: Path) -> None:
     model = small_decoder(tmp_path / "model")
-    with pytest.raises(InputError, match="no device cuda:99 here"):
+    with pytest.raises(InputError, match="no device 'cuda:99' to run on"):
         open_reader(model, device="cuda:99")
     with pytest.raises(InputError, match="'float8'"):
         open_reader(model, dtype="float8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from operator import add
 from typing import Any, Self
@@ -18,9 +18,9 @@ from vocabx.core.say import step
 from vocabx.eval.bits_per_byte import score_documents
 from vocabx.eval.cost import DocumentCost, Progress, TokenGroup
 from vocabx.eval.masked_loss import score_masked
-from vocabx.evaluation.documents import Documents
-from vocabx.evaluation.language_models import LanguageModel
 from vocabx.evaluation.parts import Parts
+from vocabx.evaluation.text.documents import Documents
+from vocabx.evaluation.text.language_models import LanguageModel
 
 __all__ = ["DocumentScores", "Windows", "pieces", "score", "telling"]
 
@@ -81,6 +81,8 @@ class DocumentScores:
         Of what a masked model's tokenizer has no token for.
     old, new : TokenGroup
         The cost by age of the token.
+    seconds : float
+        That measuring took, opening the model included, be it in an earlier run.
     """
 
     cost: DocumentCost
@@ -90,6 +92,7 @@ class DocumentScores:
     unknown_bytes: int
     old: TokenGroup
     new: TokenGroup
+    seconds: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -102,10 +105,11 @@ class DocumentScores:
         )
         groups = (_joined(self.old, other.old), _joined(self.new, other.new))
         unknown = self.unknown_bytes + other.unknown_bytes
-        return DocumentScores(cost, self.start, self.window, self.stride, unknown, *groups)
+        seconds = self.seconds + other.seconds
+        return DocumentScores(cost, self.start, self.window, self.stride, unknown, *groups, seconds)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
+        """Return plain data, without the seconds, which are those of the part that it is kept in."""
         own = {name: getattr(self, name) for name in ("start", "window", "stride", "unknown_bytes")}
         nats, sizes = self.cost.nats.tolist(), self.cost.bytes.tolist()
         return {**own, "old": asdict(self.old), "new": asdict(self.new), "nats": nats, "bytes": sizes}
@@ -127,7 +131,8 @@ def score(model: LanguageModel, documents: Documents, windows: Windows, parts: P
         state = (model.described.checksum, model.new_ids.tolist(), model.is_masked, model.dtype, model.device)
         mark = fingerprint("cost", __version__, *state, settings, *texts)
         work = partial(_measure, model, texts, windows, name)
-        found.append(DocumentScores.from_json(parts.recall(mark, work)))
+        part = parts.recall(mark, work)
+        found.append(replace(DocumentScores.from_json(part.content), seconds=part.seconds))
     return reduce(add, found)
 
 
@@ -157,8 +162,8 @@ def _fill_in(model: LanguageModel, texts: Sequence[str], windows: Windows, progr
         tokens=model.tokens,
         progress=progress,
     )
-    cost, groups = DocumentCost(measured.nats, measured.bytes), map(_known, (measured.old, measured.new))
-    return DocumentScores(cost, "masked", measured.window, 0, measured.unknown_bytes, *groups)
+    cost, old, new = DocumentCost(measured.nats, measured.bytes), _known(measured.old), _known(measured.new)
+    return DocumentScores(cost, "masked", measured.window, 0, measured.unknown_bytes, old, new)
 
 
 def _read(model: LanguageModel, texts: Sequence[str], windows: Windows, progress: Progress) -> DocumentScores:
@@ -173,8 +178,8 @@ def _read(model: LanguageModel, texts: Sequence[str], windows: Windows, progress
         tokens=model.tokens,
         progress=progress,
     )
-    cost, groups = DocumentCost(measured.nats, measured.bytes), map(_known, (measured.old, measured.new))
-    return DocumentScores(cost, measured.start, measured.window, measured.stride, 0, *groups)
+    cost, old, new = DocumentCost(measured.nats, measured.bytes), _known(measured.old), _known(measured.new)
+    return DocumentScores(cost, measured.start, measured.window, measured.stride, 0, old, new)
 
 
 def _known(group: TokenGroup | None) -> TokenGroup:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.core.report import Cell
-from vocabx.core.say import Say, say_nothing, step
-from vocabx.eval.cost import Progress
+from vocabx.core.say import Say, say_nothing
 from vocabx.eval.harness.answers import Answers
-from vocabx.eval.harness.reader import open_reader, refuse_encoder
-from vocabx.eval.harness.run import answer_tasks, open_tasks
+from vocabx.eval.harness.reader import refuse_encoder
+from vocabx.eval.harness.run import check_examples, open_tasks
 from vocabx.eval.harness.tasks import TaskSource, require_harness
 from vocabx.evaluation.context import (
     describe_device,
@@ -28,47 +24,14 @@ from vocabx.evaluation.context import (
     name_models,
     own_commit,
 )
-from vocabx.evaluation.harness_scores import score_differences, score_models
+from vocabx.evaluation.harness.asking import RECORDED, HarnessSettings, ask, task_marks
+from vocabx.evaluation.harness.scores import score_differences, score_models
+from vocabx.evaluation.parts import NOT_KEPT, Parts
 from vocabx.evaluation.result import DataFile, EvaluatedModel, Result
 
-__all__ = ["HarnessSettings", "Questions", "describe_part", "is_first_process", "run_harness"]
+__all__ = ["Questions", "describe_part", "is_first_process", "is_shared", "run_harness"]
 
-RECORDED = ("lm_eval", "datasets", "accelerate", "vllm")
-
-
-@dataclass(frozen=True, slots=True)
-class HarnessSettings:
-    """How models are asked.
-
-    Attributes
-    ----------
-    few_shot : int
-        Worked examples before each item.
-    limit : int or None
-        Only so many items of each task, the first ones.
-    batch_size : int
-        Texts that are read together.
-    backend : {"hf", "vllm"}
-        What runs the model.
-    dtype : str
-        What it computes in.
-    device : str or None
-        What it runs on; a GPU where there is one.
-    seed : int
-        Of the worked examples and of the draws for intervals.
-    """
-
-    few_shot: int = 0
-    limit: int | None = None
-    batch_size: int = 4
-    backend: str = "hf"
-    dtype: str = "float32"
-    device: str | None = None
-    seed: int = 0
-
-    def facts(self) -> dict[str, Cell]:
-        """Return what decides the numbers."""
-        return {"few_shot": self.few_shot, "limit": self.limit, "backend": self.backend, "dtype": self.dtype}
+ANEW = "Several processes share the items, so that nothing is kept on the way; interrupted, all is asked anew."
 
 
 @dataclass(frozen=True)
@@ -92,6 +55,11 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def is_shared() -> bool:
+    """Whether ``accelerate launch`` started several processes, of which each asks a share of the items."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
 def describe_part(path: Path) -> DataFile:
     """Describe a file by its name and its folder's, for files of several tasks are called the same."""
     return replace(describe_file(path), name=f"{path.resolve().parent.name}/{path.name}")
@@ -103,9 +71,13 @@ def run_harness(
     settings: HarnessSettings,
     *,
     hub: HubOptions = HubOptions(),  # noqa: B008  frozen
+    parts: Parts = NOT_KEPT,
     say: Say = say_nothing,
 ) -> Result | None:
     """Ask models the same items.
+
+    Answers are kept in `parts` for each model and task, unless several processes share the items: what one of them
+    skips the others would wait for.
 
     Returns
     -------
@@ -122,6 +94,9 @@ def run_harness(
     require_harness()
     if not is_first_process():
         say = say_nothing
+    if is_shared() and parts.are_kept:
+        say(ANEW)
+        parts = NOT_KEPT
     names = name_models(models)
     directories = [resolve_model(model, hub=hub) for model in models]
     for directory in directories:
@@ -132,15 +107,16 @@ def run_harness(
     with tempfile.TemporaryDirectory(prefix="vocabx-tasks-") as folder:
         say("Loading the tasks")
         tasks = open_tasks(questions.tasks, Path(folder))
+        check_examples(tasks, settings.few_shot)
+        marks = task_marks(tasks, settings, parts)
         for name, directory in zip(names, directories, strict=True):
-            say(f"Asking {name}")
-            begin = time.perf_counter()
-            answers, remarks = _ask(directory, name, tasks, settings, questions.shared, _progress(say, name))
-            if answers is None or not is_first_process():
+            model = describe_model(name, directory) if is_first_process() else EvaluatedModel(name, "")
+            asked = ask(model, directory, tasks, marks, settings, questions.shared, parts, say)
+            if asked is None or not is_first_process():
                 continue
-            found[name] = answers
-            described.append(describe_model(name, directory, time.perf_counter() - begin))
-            notes += remarks
+            found[name] = asked.answers
+            described.append(replace(model, seconds=asked.seconds))
+            notes += _notes(name, asked.answers, asked.starts_after_newline)
     if not found:
         return None
     return Result(
@@ -156,41 +132,6 @@ def run_harness(
         device=describe_device(settings.device),
         notes=tuple(notes),
     )
-
-
-def _ask(
-    directory: Path,
-    name: str,
-    tasks: Mapping[str, Any],
-    settings: HarnessSettings,
-    shared: str | None,
-    progress: Progress,
-) -> tuple[Mapping[str, Answers] | None, list[str]]:
-    """Open a model and have it answer; it is gone again afterwards."""
-    reader = open_reader(
-        directory,
-        backend=settings.backend,
-        dtype=settings.dtype,
-        device=settings.device,
-        batch_size=settings.batch_size,
-    )
-    answers = answer_tasks(
-        reader,
-        tasks,
-        few_shot=settings.few_shot,
-        limit=settings.limit,
-        seed=settings.seed,
-        shared=shared,
-        progress=progress,
-    )
-    remarks = _notes(name, answers or {}, reader.starts_after_newline)
-    del reader
-    gc.collect()  # the reader and the harness's object refer to each other, and the next model needs the memory
-    return answers, remarks
-
-
-def _progress(say: Say, name: str) -> Progress:
-    return lambda done, total: say(step(f"Asking {name}", f"{done:,} of {total:,} texts"))
 
 
 def _notes(name: str, answers: Mapping[str, Answers], after_newline: bool) -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vocabx.eval.cost import TokenGroup
-from vocabx.evaluation.document_scores import DocumentScores, Windows
 from vocabx.evaluation.result import Difference, Score
+from vocabx.evaluation.text.document_scores import DocumentScores, Windows
 
 __all__ = ["CostLines"]
 

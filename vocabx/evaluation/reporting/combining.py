@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vocabx.core.report import Report, format_number
-from vocabx.evaluation.report import (
+from vocabx.evaluation.reporting.intervals import drop_hollow_intervals
+from vocabx.evaluation.reporting.report import (
     CHECKSUM_DIGITS,
     difference_table,
+    explain_tables,
     model_table,
     score_table,
-    spell_settings,
     unequal_items,
 )
+from vocabx.evaluation.reporting.same_models import join_commits
+from vocabx.evaluation.reporting.settings import as_options, spell_settings
 from vocabx.evaluation.result import Difference, EvaluatedModel, Result, Score, plain_data
 
 __all__ = ["Combination", "Group", "combine"]
@@ -55,7 +58,8 @@ class Combination:
     groups : sequence of Group
         In the order of the results.
     notes : sequence of str
-        Those of the results, and what keeps numbers from being compared.
+        Those of the results, behind the name of their evaluation where there are several; and what keeps numbers
+        from being compared.
     """
 
     models: Sequence[EvaluatedModel]
@@ -63,14 +67,18 @@ class Combination:
     notes: Sequence[str]
 
     def to_report(self) -> Report:
-        """Return tables of every group, and one of the models."""
+        """Return tables of every group, and one of the models; what the metrics mean comes last."""
         tables = []
         for group in self.groups:
             names = [model.name for model in group.models]
             differences = difference_table(f"{group.title}: differences", group.differences)
             tables += [score_table(group.title, names, group.scores), *([differences] if group.differences else [])]
         facts = {group.title: group.origin for group in self.groups if group.origin}
-        return Report("", facts, [*tables, model_table(self.models)], self.notes)
+        terms = explain_tables(
+            [one for group in self.groups for one in group.scores],
+            [one for group in self.groups for one in group.differences],
+        )
+        return Report("", facts, [*tables, model_table(self.models)], [*self.notes, *terms])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, scores and differences with the title of their group."""
@@ -94,9 +102,10 @@ def combine(results: Sequence[Result]) -> Combination:
     otherwise each has a table of its own, and a note says in what they differ. No difference is computed between
     results, because they do not hold the single items that an interval needs.
     """
+    results = join_commits(results)
     names = _one_name_each(results)
-    renamed = [_rename(result, names) for result in results]
-    groups, notes = list[Group](), list[str]()
+    renamed = [_rename(drop_hollow_intervals(result), names) for result in results]
+    groups, notes, said = list[Group](), list[str](), list[tuple[str, str]]()
     for kind in dict.fromkeys(result.kind for result in renamed):
         sorts: dict[str, list[Result]] = {}
         for result in renamed:
@@ -111,9 +120,19 @@ def combine(results: Sequence[Result]) -> Combination:
                 special["data"] = ", ".join(file.name for file in alike[0].data)
             parts = [f"{number} of {len(sorts)}", *([spell_settings(special)] if special else [])]
             groups.append(_group(f"{kind} ({'; '.join(parts)})" if differing else kind, alike))
+            name = f"{kind} ({parts[0]})" if differing else kind
+            said += [(note, name) for result in alike for note in result.notes]
     notes += [note for group in groups for note in _contradictions(group) + unequal_items(group.scores, group.title)]
-    notes = [*(note for result in results for note in result.notes), *notes]
-    return Combination(_models(renamed), groups, tuple(dict.fromkeys(notes)))
+    named = _name_notes(said) if len(groups) > 1 else [note for note, _ in said]
+    return Combination(_models(renamed), groups, tuple(dict.fromkeys([*named, *notes])))
+
+
+def _name_notes(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Put before each note the names of all evaluations that say it."""
+    names: dict[str, dict[str, None]] = {}
+    for note, name in said:
+        names.setdefault(note, {})[name] = None
+    return [f"{', '.join(found)}: {note}" for note, found in names.items()]
 
 
 def _one_name_each(results: Iterable[Result]) -> Mapping[str, str]:
@@ -145,7 +164,7 @@ def _deciding(result: Result) -> dict[str, Any]:
     """Return what two results must have in common to compare."""
     data = sorted(file.sha256 for file in result.data)
     device = {"device": result.device} if result.kind in TIMED else {}
-    settings = {name: value for name, value in sorted(result.settings.items()) if value not in NOT_SET}
+    settings = {name: value for name, value in sorted(as_options(result.settings).items()) if value not in NOT_SET}
     return {**settings, "seed": result.seed, **device, "data": data}
 
 
@@ -161,7 +180,7 @@ def _group(title: str, results: Sequence[Result]) -> Group:
 
 
 def _origin(result: Result) -> str:
-    named = {**result.settings, "seed": result.seed, "device": result.device or None}
+    named = {**as_options(result.settings), "seed": result.seed, "device": result.device or None}
     settings = [spell_settings({name: value}) for name, value in named.items() if value not in NOT_SET]
     data = ", ".join(f"{file.name} (sha256 {file.sha256[:CHECKSUM_DIGITS]})" for file in result.data)
     version = f"vocabx {result.versions['vocabx']}" if "vocabx" in result.versions else ""

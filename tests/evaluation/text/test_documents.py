@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vocabx.core.errors import InputError, UnknownNameError
-from vocabx.evaluation.documents import DocumentSettings, label_texts, read_documents
+from vocabx.evaluation.text.documents import DocumentSettings, label_texts, read_documents
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from vocabx.core.report import Cell, Report, Table, format_number
+from vocabx.evaluation.reporting.intervals import drop_hollow_intervals
+from vocabx.evaluation.reporting.settings import as_options, spell_setting, spell_settings
 from vocabx.evaluation.result import DataFile, Difference, EvaluatedModel, Result, Score
+from vocabx.evaluation.terms import explain
 
 __all__ = [
     "CHECKSUM_DIGITS",
     "difference_table",
+    "explain_tables",
     "model_table",
     "score_table",
     "spell_interval",
-    "spell_settings",
     "to_report",
+    "unequal_items",
 ]
 
 CHECKSUM_DIGITS = 12
 """How much of a checksum or commit is shown."""
+NO_WEIGHTS = " (without weights)"
+"""Behind a checksum that is of tokenizer and settings alone."""
 MOST_MODELS_SIDE_BY_SIDE = 4
 """With more of them each has rows of its own, for a terminal has so many columns."""
 
@@ -28,9 +34,10 @@ def to_report(result: Result) -> Report:
     """Say all that a result holds.
 
     Rows are tasks and metrics, columns are models; an interval stands behind its number in brackets, and without
-    one the standard error behind ±. Scores of one task and metric that are of different numbers of items are named in a
-    note.
+    one the standard error behind ±. Notes are those of the result; after them come scores of one task and metric that
+    are of different numbers of items, and what the metrics mean.
     """
+    result = drop_hollow_intervals(result)
     models = [model.name for model in result.models]
     tables = [
         score_table("scores", models, result.scores),
@@ -42,7 +49,7 @@ def to_report(result: Result) -> Report:
         result.kind,
         _facts(result),
         [table for table in tables if table.rows],
-        [*result.notes, *unequal_items(result.scores)],
+        [*result.notes, *unequal_items(result.scores), *explain_tables(result.scores, result.differences)],
     )
 
 
@@ -76,11 +83,11 @@ def difference_table(title: str, differences: Sequence[Difference]) -> Table:
 
 
 def model_table(models: Iterable[EvaluatedModel]) -> Table:
-    """List models with the beginning of their checksums."""
+    """List models with the beginning of their checksums; one of fewer files is marked."""
     rows = [
         (
             model.name,
-            model.checksum[:CHECKSUM_DIGITS],
+            model.checksum[:CHECKSUM_DIGITS] + ("" if model.has_weights else NO_WEIGHTS),
             (model.revision or "-")[:CHECKSUM_DIGITS],
             "-" if model.seconds is None else f"{model.seconds:,.1f}",
         )
@@ -104,6 +111,16 @@ def unequal_items(scores: Sequence[Score], title: str = "") -> list[str]:
     return [f"{place} scores are of another number of items for each model: {'; '.join(found)}."] if found else []
 
 
+def explain_tables(scores: Sequence[Score], differences: Sequence[Difference]) -> list[str]:
+    """Say in a line each what the metrics mean that do not explain themselves, and the columns beside them."""
+    shown = {
+        "[low, high]": any(None not in (one.low, one.high) for one in scores),
+        "floor": any(one.floor is not None for one in scores),
+        "clear": any(None not in (one.low, one.high) for one in differences),
+    }
+    return list(explain((one.metric for one in scores), (column for column, is_shown in shown.items() if is_shown)))
+
+
 def spell_interval(value: float, low: float | None, high: float | None, sign: str = "") -> str:
     """Spell a number with its interval; a dash is one that is not finite.
 
@@ -115,29 +132,17 @@ def spell_interval(value: float, low: float | None, high: float | None, sign: st
     return f"{_number(value, sign)} [{_number(low, sign)}, {_number(high, sign)}]"
 
 
-def spell_settings(settings: Mapping[str, Cell]) -> str:
-    """Spell settings, or versions, in one line.
-
-    >>> spell_settings({"vocabx": "0.1.0", "window": 1024})
-    'vocabx 0.1.0, window 1,024'
-    """
-    return ", ".join(f"{name} {_setting(value)}" for name, value in settings.items())
-
-
 def _facts(result: Result) -> dict[str, Cell]:
     facts: dict[str, Cell] = {
-        **{name: None if value is None else _setting(value) for name, value in result.settings.items()},
+        **{
+            name: None if value is None else spell_setting(value) for name, value in as_options(result.settings).items()
+        },
         "seed": result.seed,
         "device": result.device or None,
         "versions": spell_settings(result.versions) or None,
         "commit": result.commit[:CHECKSUM_DIGITS] if result.commit else None,
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
-
-
-def _setting(value: Cell) -> str:
-    # A learning rate of 0.00002 is not 0.0000.
-    return f"{value:g}" if isinstance(value, float) else format_number(value)
 
 
 def _data_table(data: Iterable[DataFile]) -> Table:

@@ -1,0 +1,1 @@
+"""Models asked the same items of tasks of the lm-evaluation-harness."""

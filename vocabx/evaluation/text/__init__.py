@@ -1,0 +1,1 @@
+"""Documents and language models, and what the first cost the second."""
