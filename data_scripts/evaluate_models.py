@@ -20,7 +20,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-KOREAN, ENGLISH = "{help}/help.ko.txt", "{help}/help.en-us.txt"
+HEAD = """# Evaluations
+
+Every `vocabx evaluate` on a base and what was made of it, printed by
+[`data_scripts/evaluate_models.py`](../data_scripts/evaluate_models.py); what the columns and metrics mean is under each
+table. The first model is what the others are compared with. Models below a billion parameters answer KoBEST and XNLI
+near the floor, so a difference there says little; bits per byte, tokens and retention are what to read first.
+"""
+KOREAN, ENGLISH = "{texts}/translated.ko.txt", "{texts}/translated.en.txt"
 TEXTS = f"--text ko={KOREAN} --text en={ENGLISH} --minimum-bytes 60 --limit 200"
 XNLI = "{xnli}/xnli.dev"
 HARNESS = "--split dev --limit 200 --dtype bfloat16"
@@ -59,15 +66,26 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[*PRETRAINED, *ENCODERS], help="leave out all others")
     options = parser.parse_args()
     commands = {**PRETRAINED, **(ENCODERS if options.encoders else {})}
+    print(HEAD)
+    keep_translated(options.help_texts, options.out)
     for name, command in commands.items():
         if options.only is None or name in options.only:
             print("\n".join(page_part(name, command, options)))
 
 
+def keep_translated(help_texts: Path, out: Path) -> None:
+    """Write the lines that are translated, in both languages; the others are English in both."""
+    sides = [(help_texts / f"help.{code}.txt").read_text("utf-8").split("\n") for code in ("ko", "en-us")]
+    pairs = [pair for pair in zip(*sides, strict=True) if pair[0] != pair[1]]
+    out.mkdir(parents=True, exist_ok=True)
+    for code, lines in zip(("ko", "en"), zip(*pairs, strict=True), strict=True):
+        (out / f"translated.{code}.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def page_part(name: str, command: str, options: argparse.Namespace) -> list[str]:
     """Measure, unless it was done before, and return the lines that say how and what."""
     result = options.out / f"{name}.json"
-    places = {"help": options.help_texts, "kobest": options.kobest, "xnli": options.xnli}
+    places = {"texts": options.out, "kobest": options.kobest, "xnli": options.xnli}
     models = {"models": options.models, "encoders": options.encoders}
     spelt = {kind: " ".join(map(str, paths)) for kind, paths in models.items()}
     if not result.exists():

@@ -42,7 +42,8 @@ def choose_device(name: str | None) -> str:
     try:
         torch.empty(0, device=place)
     except (AssertionError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"There is no device {place!r} to run on. Choose another, such as cpu or cuda:0.") from error
+        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        raise InputError(f"There is no device {place!r} to run on. There is: {', '.join(there)}.") from error
     return place
 
 

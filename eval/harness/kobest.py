@@ -11,7 +11,7 @@ from vocabx.eval.harness.rows import Row, read_rows
 from vocabx.eval.harness.splits import DEVELOPMENT, TEST, TRAINING
 from vocabx.eval.harness.tasks import Record, TaskSource
 
-__all__ = ["FOLDERS", "KOBEST", "kobest_file", "kobest_task", "read_kobest"]
+__all__ = ["FOLDERS", "KOBEST", "check_task", "kobest_file", "kobest_task", "read_kobest"]
 
 KOBEST = ("boolq", "copa", "hellaswag", "sentineg", "wic")
 """Names of the tasks, in the order of the harness."""
@@ -106,6 +106,12 @@ def read_kobest(path: Path, task: str) -> list[Record]:
     return [READERS[task](row) for row in read_rows(path)]
 
 
+def check_task(task: str) -> None:
+    """Raise `UnknownNameError` where there is no such task."""
+    if task not in KOBEST:
+        raise UnknownNameError("task of KoBEST", task, KOBEST)
+
+
 def kobest_task(
     task: str, data: Path | None, split: str, *, examples: bool = False
 ) -> tuple[TaskSource, Sequence[Path]]:
@@ -122,8 +128,7 @@ def kobest_task(
     examples : bool
         Whether worked examples are needed, which are drawn from the training split.
     """
-    if task not in KOBEST:
-        raise UnknownNameError("task of KoBEST", task, KOBEST)
+    check_task(task)
     parts = [split, *([TRAINING] if examples else [])]
     if data is None:
         names = {TRAINING: "train", DEVELOPMENT: "validation", TEST: "test"}

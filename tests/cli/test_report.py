@@ -99,3 +99,8 @@ def test_a_card_gets_the_results_of_its_model(run: Run, tmp_path: Path) -> None:
     assert "Proof" not in (model / "README.md").read_text()  # no check was asked for
     result(models=(BASE, result().models[1])).save(file)
     assert "None of the results is of model as it is now" in run("card", model, "--results", file).err
+
+
+def test_the_help_shows_what_to_run_line_by_line(run: Run) -> None:
+    lines = [line.strip() for line in run("report", "--help").out.splitlines()]
+    assert "$ vocabx report bits.json kobest.json --picture results.png" in lines

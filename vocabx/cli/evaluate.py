@@ -74,10 +74,14 @@ def evaluation_options(command: Command) -> Command:
             "--device",
             callback=_check_computing,
             metavar="NAME",
-            help="What to run on, such as cuda:1; a GPU where there is one.",
+            help="What to run on, such as cpu or cuda:1. Default: a GPU where there is one.",
         ),
         click.option(
-            "--dtype", default="float32", callback=_check_computing, show_default=True, help="Type to compute in."
+            "--dtype",
+            default="float32",
+            callback=_check_computing,
+            show_default=True,
+            help="Type to compute in: float32, bfloat16 or float16.",
         ),
         hub_options,
         as_json_option,

@@ -36,7 +36,7 @@ __all__ = ["report"]
 def report(
     files: Sequence[Path], markdown: bool, as_json: bool, picture: Path | None, metrics: Sequence[str], force: bool
 ) -> None:
-    r"""Show results of `vocabx evaluate` as tables: models side by side, and what each metric means.
+    """Show results of `vocabx evaluate` as tables: models side by side, and what each metric means.
 
     \b
     $ vocabx evaluate bits-per-byte OLD NEW --text ko=korean.txt --out bits.json
@@ -45,7 +45,7 @@ def report(
 
     A model is the same in all files if its checksum is, whatever it is called. Numbers of other settings or data stand
     in tables of their own.
-    """
+    """  # noqa: D301  click's mark for lines that stay lines is a backslash
     from vocabx.card.results import spell_results
     from vocabx.evaluation.reporting.combining import combine
     from vocabx.evaluation.reporting.picture import draw_results

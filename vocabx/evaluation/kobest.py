@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.core.say import Say, say_nothing
-from vocabx.eval.harness.kobest import KOBEST, kobest_task
+from vocabx.eval.harness.kobest import KOBEST, check_task, kobest_task
 from vocabx.evaluation.harness.asking import HarnessSettings
 from vocabx.evaluation.harness.run import Questions, describe_part, run_harness
 from vocabx.evaluation.parts import NOT_KEPT, Parts
@@ -57,6 +57,8 @@ def evaluate_kobest(
         When the harness is not installed.
     """
     chosen = list(dict.fromkeys(tasks)) or list(KOBEST)
+    for task in chosen:
+        check_task(task)  # all of them, before any file is read
     read = [kobest_task(task, data, split, examples=settings.few_shot > 0) for task in chosen]
     questions = Questions(
         "kobest",

@@ -172,9 +172,13 @@ def test_results_of_other_settings_or_data_do_not_share_a_table(changed: dict[st
     together = combine([result(), result(**changed)])
     assert len(together.groups) == 2
     assert f"The results of kobest differ in {named}, so they do not compare." in together.notes
-    titles = [group.title for group in together.groups]
-    assert titles[0].startswith("kobest (1 of 2")
-    assert len(set(titles)) == 2
+    assert [group.title for group in together.groups] == ["kobest (1 of 2)", "kobest (2 of 2)"]
+
+
+def test_seconds_of_a_model_are_those_of_all_results() -> None:
+    one = result()
+    (first, *_) = combine([one, result(kind="xnli")]).models
+    assert first.seconds == 2 * (one.models[0].seconds or 0)
 
 
 @pytest.mark.parametrize("empty", [None, ""])

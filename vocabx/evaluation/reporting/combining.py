@@ -34,7 +34,7 @@ DIGITS_THAT_TELL_APART = 6
 class Group:
     """Results of one kind that compare: with the same settings, seed and data.
 
-    `title` is the kind, and what is special about this group where there are several of that kind; `origin` spells what
+    `title` is the kind, with a number where there are several groups of it; `origin` spells what
     the numbers are of: settings, data, device, and the version of vocabx.
     """
 
@@ -115,13 +115,9 @@ def combine(results: Sequence[Result]) -> Combination:
         if differing:
             notes.append(f"The results of {kind} differ in {', '.join(differing)}, so they do not compare.")
         for number, alike in enumerate(sorts.values(), 1):
-            special = {name: _deciding(alike[0]).get(name) for name in differing}
-            if "data" in special:
-                special["data"] = ", ".join(file.name for file in alike[0].data)
-            parts = [f"{number} of {len(sorts)}", *([spell_settings(special)] if special else [])]
-            groups.append(_group(f"{kind} ({'; '.join(parts)})" if differing else kind, alike))
-            name = f"{kind} ({parts[0]})" if differing else kind
-            said += [(note, name) for result in alike for note in result.notes]
+            title = f"{kind} ({number} of {len(sorts)})" if differing else kind
+            groups.append(_group(title, alike))
+            said += [(note, title) for result in alike for note in result.notes]
     notes += [note for group in groups for note in _contradictions(group) + unequal_items(group.scores, group.title)]
     named = _name_notes(said) if len(groups) > 1 else [note for note, _ in said]
     return Combination(_models(renamed), groups, tuple(dict.fromkeys([*named, *notes])))
@@ -188,9 +184,12 @@ def _origin(result: Result) -> str:
 
 
 def _models(results: Iterable[Result]) -> tuple[EvaluatedModel, ...]:
+    """Return each model once, with the seconds of all results."""
     found: dict[str, EvaluatedModel] = {}
     for model in (model for result in results for model in result.models):
-        found.setdefault(model.checksum, model)
+        known = found.setdefault(model.checksum, model)
+        if known is not model and model.seconds is not None:
+            found[model.checksum] = replace(known, seconds=(known.seconds or 0.0) + model.seconds)
     return tuple(found.values())
 
 
