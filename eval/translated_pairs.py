@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Self
 
 from vocabx.core.errors import InputError
@@ -29,7 +30,7 @@ class Pairs:
         Raises
         ------
         InputError
-            When the two have different numbers of lines, none, or a line that is blank on one side.
+            When the two have different numbers of lines, or none.
         """
         if len(source) != len(target):
             raise InputError(
@@ -37,14 +38,6 @@ class Pairs:
             )
         if not source:
             raise InputError(f"{names[0]} and {names[1]} are empty.")
-        for name, lines in zip(names, (source, target), strict=True):
-            blank = [number for number, line in enumerate(lines, 1) if not line.strip()]
-            if blank:
-                listed = ", ".join(map(str, blank[:5])) + (" ..." if len(blank) > 5 else "")
-                raise InputError(
-                    f"{name} is blank in {len(blank):,} of {len(lines):,} lines ({listed}), and a blank line has no "
-                    "translation. Take these lines out of both sides."
-                )
         return cls(tuple(line.strip() for line in source), tuple(line.strip() for line in target))
 
     def __len__(self) -> int:
@@ -54,9 +47,26 @@ class Pairs:
         return Pairs(self.source[lines], self.target[lines])
 
     @property
+    def translated(self) -> Pairs:
+        """The pairs of which no side is blank or the same as the other."""
+        return self.choose([bool(one and other) and one != other for one, other in self._rows])
+
+    @property
     def reversed(self) -> Pairs:
         """The same pairs, to be translated back."""
         return Pairs(self.target, self.source)
+
+    def without(self, known: Collection[str]) -> Pairs:
+        """Return the pairs of which neither side is among some lines."""
+        return self.choose([one not in known and other not in known for one, other in self._rows])
+
+    def choose(self, is_kept: Sequence[bool]) -> Pairs:
+        """Return some of the pairs, by a flag for each."""
+        return Pairs(tuple(compress(self.source, is_kept)), tuple(compress(self.target, is_kept)))
+
+    @property
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        return zip(self.source, self.target, strict=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from vocabx.eval.harness.nli import HYPOTHESIS, LABEL, LANGUAGE, PREMISE
 from vocabx.eval.harness.nli import LABELS as LABEL_NUMBERS
 from vocabx.eval.harness.rows import read_rows
 
-__all__ = ["LABELS", "Pairs", "check_aligned", "read_pairs"]
+__all__ = ["LABELS", "Pairs", "are_aligned", "check_aligned", "read_pairs"]
 
 LABELS = ("entailment", "neutral", "contradiction")
 UNDECIDED = {"-": -1, "-1": -1}
@@ -91,6 +91,11 @@ def read_pairs(path: Path, language: str | None = None, limit: int | None = None
         spoken_of = f" in the language {language!r}; it has {', '.join(sorted(languages))}" if languages else ""
         raise InputError(f"{path} has no labelled pair{spoken_of}.")
     return Pairs(premises, hypotheses, np.array(labels, np.int64), undecided)
+
+
+def are_aligned(first: Pairs, second: Pairs) -> bool:
+    """Return whether row n of both is the same pair, perhaps in another language, as far as labels tell."""
+    return np.array_equal(first.labels, second.labels)
 
 
 def check_aligned(files: Mapping[str, Pairs]) -> None:

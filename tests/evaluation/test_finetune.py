@@ -117,6 +117,27 @@ def test_without_folds_premises_on_both_sides_are_counted(models: list[Path], tm
     assert pick(result, "base", "xnli_en", "accuracy").floor == 0.5
 
 
+@pytest.mark.torch
+def test_without_folds_premises_that_were_trained_on_in_another_language_are_counted(
+    models: list[Path], files: InferenceFiles, tmp_path: Path
+) -> None:
+    pairs = toy_pairs(12)
+    apart = write_pairs(tmp_path / "vi.tsv", replace(swahili(pairs), labels=(pairs.labels + 1) % 3))
+    result = finetune_xnli(models[:1], replace(files, tests={**files.tests, "vi": apart}, folds=None), ONE_STEP)
+    assert [note for note in result.notes if "trained on" in note] == [
+        "12 of 12 tested premises in sw were trained on, in another language: use --folds. Row by row the test has the "
+        "labels of the training pairs, so the two files are parallel.",
+        "36 of 36 pairs in en have a premise that was trained on: use --folds.",
+    ]
+
+
+def test_of_epochs_and_steps_the_settings_hold_what_counts() -> None:
+    assert Finetuning(replace(QUICK, steps=7)).settings().items() >= {"steps": 7}.items()
+    assert "epochs" not in Finetuning(replace(QUICK, steps=7)).settings()
+    assert Finetuning(replace(QUICK, epochs=2.0, steps=None)).settings()["epochs"] == 2
+    assert "steps" not in Finetuning(replace(QUICK, steps=None)).settings()
+
+
 def test_folds_are_of_premises_that_are_shared_in_any_language(tmp_path: Path) -> None:
     """The translator gave the first two premises the same words, so they are never on two sides."""
     pairs = toy_pairs(6)
@@ -276,8 +297,8 @@ def test_every_test_has_a_language_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tests", "message"),
     [
-        (["b.tsv"], "b.tsv has no language; write LANGUAGE=FILE: sw=b.tsv."),
-        (["=b.tsv"], "b.tsv has no language; write LANGUAGE=FILE: sw=b.tsv."),
+        (["b.tsv"], "b.tsv has no language; write the code of its language before it: --test CODE=b.tsv."),
+        (["=b.tsv"], "b.tsv has no language; write the code of its language before it: --test CODE=b.tsv."),
         (["sw=b.tsv", "sw=c.tsv"], "'sw' is the language of two tests."),
     ],
 )

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -10,9 +12,11 @@ from tests.eval.encoders import tiny_encoder
 from tests.eval.models import tiny_model, tiny_tokenizer, write_model
 from vocabx.cli import main
 from vocabx.core.errors import CorpusError, InputError
+from vocabx.evaluation import speed as module
 from vocabx.evaluation.reporting.report import to_report
 from vocabx.evaluation.result import Result, Score
-from vocabx.evaluation.speed import SpeedRequest, evaluate_speed
+from vocabx.evaluation.speed import evaluate_speed
+from vocabx.evaluation.speed_request import CHARACTERS, SpeedRequest
 
 pytestmark = pytest.mark.torch
 LINES = ["한국어 문장 하나", "a line", "x", "another line of text", "한국어 문장 하나"]
@@ -102,6 +106,41 @@ def test_a_file_without_a_text_that_is_long_enough_is_said(text: Path, tmp_path:
         SpeedRequest(tmp_path / "missing.txt").draw()
 
 
+def test_texts_are_cut_alike_where_a_context_is_shorter_and_a_note_says_to_what(
+    models: list[Path], tmp_path: Path
+) -> None:
+    """A context of 64 holds the start token and 63 bytes: 21 Hangul, or of mixed text fewer characters than bytes."""
+    path = tmp_path / "long.txt"
+    path.write_text("가나다라마바사아자차" * 20 + "\n" + "b" * 90 + "\n", encoding="utf-8")
+    request = SpeedRequest(path, minimum_characters=15, repeats=1)
+    result = evaluate_speed(models, request)
+    cut = result.settings["characters of each text"]
+    assert cut == 21
+    assert result.settings["characters"] == 2 * 21
+    (note,) = (note for note in result.notes if "instead of" in note)
+    assert note == (
+        "Of each text 21 characters at most are taken instead of 400: base reads 64 tokens at most, and text 1 is 601."
+    )
+    asked = evaluate_speed(models, replace(request, characters=21))
+    assert score(asked, "korean", "text", "tokens per character") == score(
+        result, "korean", "text", "tokens per character"
+    )
+    assert not any("instead of" in note for note in asked.notes)
+
+
+def test_a_text_that_is_too_long_as_asked_names_the_model_and_a_length_before_weights_are_read(
+    text: Path, models: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("weights were read")
+
+    monkeypatch.setattr(module, "load_decoder", refuse)
+    path = tmp_path / "long.txt"
+    path.write_text("b" * 90 + "\n")
+    with pytest.raises(InputError, match=r"korean reads 64 tokens at most, and text 1 is 81\..* --characters 63 fits"):
+        evaluate_speed(models[1:], SpeedRequest(path, characters=80))
+
+
 def test_an_encoder_is_refused(text: Path, tmp_path: Path) -> None:
     encoder = tiny_encoder()
     directory = write_model(tmp_path / "bert", encoder.model, encoder.tokenizer)
@@ -111,7 +150,7 @@ def test_an_encoder_is_refused(text: Path, tmp_path: Path) -> None:
 
 def test_the_command_prints_a_table_and_writes_the_result(text: Path, models: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "speed.json"
-    options = ["--text", str(text), "--minimum-characters", "6", "--repeats", "1", "--out", str(out)]
+    options = ["--text", f"ko={text}", "--minimum-characters", "6", "--repeats", "1", "--out", str(out)]
     ran = CliRunner().invoke(main, ["evaluate", "speed", *map(str, models), *options])
     assert ran.exit_code == 0, ran.output
     assert "characters per second" in ran.stdout
@@ -123,5 +162,7 @@ def test_the_defaults_of_the_command_are_those_of_the_library() -> None:
 
     defaults = {option.name: option.default for option in command.params}
     request = SpeedRequest(Path())
-    for name in ("limit", "characters", "minimum_characters", "batch_size", "repeats", "seed"):
+    for name in ("limit", "minimum_characters", "batch_size", "repeats", "seed"):
         assert defaults[name] == getattr(request, name)
+    (characters,) = (option.help for option in command.params if option.name == "characters")
+    assert f"Default: {CHARACTERS}," in characters

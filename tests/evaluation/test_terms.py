@@ -107,8 +107,12 @@ def test_the_readme_says_of_every_column_and_metric_what_the_reports_say() -> No
     assert rows == [*columns, *metrics]
 
 
-def test_what_explains_itself_or_is_none_of_ours_has_no_line() -> None:
-    assert list(explain(["accuracy", "taste", "accuracy, seed 3"])) == []
+def test_every_metric_has_a_line_and_what_is_none_of_ours_has_none() -> None:
+    assert len(list(explain(METRICS))) == len(METRICS)
+    assert list(explain(["accuracy", "taste", "accuracy, seed 3"])) == [
+        "accuracy (more is better): the share of right answers.",
+        "..., seed N: the number of one training.",
+    ]
 
 
 def test_a_metric_has_one_line_however_often_it_is_shown_and_the_order_is_that_of_the_table() -> None:

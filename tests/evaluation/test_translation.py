@@ -122,6 +122,25 @@ def test_examples_of_their_own_leave_all_lines_but_those_they_share(files: tuple
     assert request.left_out == 1
 
 
+@pytest.mark.parametrize("few_shot", [0, 1])
+def test_untranslated_pairs_are_neither_asked_for_nor_shown_and_are_counted(tmp_path: Path, few_shot: int) -> None:
+    pairs = zip(["OK", *ENGLISH[:2], "", *ENGLISH[2:]], ["OK", *KOREAN[:2], "빈", *KOREAN[2:]], strict=True)
+    path = write_lines(tmp_path / "pairs.tsv", [f"{source}\t{target}" for source, target in pairs])
+    request = TranslationRequest((path,), LANGUAGES, few_shot=few_shot, limit=3, direction="forth")
+    (forth,) = request.directions()
+    assert forth.examples.source == tuple(ENGLISH[:few_shot])
+    assert forth.pairs.source == tuple(ENGLISH[few_shot : few_shot + 3])
+    assert request.untranslated == 2
+    assert "2 pairs were left out because a side is blank or both are the same." in module._notes(request)
+
+
+def test_untranslated_pairs_of_files_of_examples_are_not_shown(files: tuple[Path, Path], tmp_path: Path) -> None:
+    own = (write_lines(tmp_path / "s", ["OK", "blue"]), write_lines(tmp_path / "t", ["OK", "파랑"]))
+    request = TranslationRequest(files, LANGUAGES, few_shot=1, examples=own, direction="forth")
+    assert request.directions()[0].examples.source == ("blue",)
+    assert request.untranslated == 0
+
+
 def test_a_file_with_tabs_holds_the_same_pairs(files: tuple[Path, Path], tmp_path: Path) -> None:
     rows = [f"{source}\t{target}" for source, target in zip(ENGLISH, KOREAN, strict=True)]
     assert read_pairs([write_lines(tmp_path / "pairs.tsv", rows)]) == read_pairs(files)
@@ -132,7 +151,6 @@ def test_a_file_with_tabs_holds_the_same_pairs(files: tuple[Path, Path], tmp_pat
     [
         ("a\tb\nc\n", "line 2: 1 columns"),
         ("a\tb\tc\n", "line 1: 3 columns"),
-        ("a\tb\nc\t\n", r"\(target\) is blank in 1 of 2 lines \(2\)"),
         ("", "are empty"),
     ],
 )
@@ -158,7 +176,7 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         ({"new_tokens": 0}, "--new-tokens is 0"),
         ({"batch_size": 0}, "--batch-size is 0"),
         ({"languages": ("ko", "ko")}, "--languages must name two"),
-        ({"few_shot": 6}, "has 5 pairs, and 6 examples were asked for"),
+        ({"few_shot": 6}, "has 5 translated pairs, and 6 examples were asked for"),
         ({"few_shot": 5}, "has no pair left"),
     ],
 )

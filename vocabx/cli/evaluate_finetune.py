@@ -60,7 +60,8 @@ def read_tests(tests: Sequence[str]) -> dict[str, Path]:
     for text in tests:
         name, path = split_name(text)
         if not name:
-            raise click.BadParameter(f"{path} has no language; write LANGUAGE=FILE: sw={path}.", param_hint="--test")
+            message = f"{path} has no language; write the code of its language before it: --test CODE={path}."
+            raise click.BadParameter(message, param_hint="--test")
         if name in found:
             raise click.BadParameter(f"{name!r} is the language of two tests.", param_hint="--test")
         found[name] = path

@@ -18,13 +18,16 @@ __all__ = ["command"]
 @evaluation_options
 @click.option(
     "--text",
-    type=click.Path(path_type=Path),
     required=True,
-    metavar="PATH",
-    help="Text to write and read, one a line: file, directory or quoted pattern.",
+    metavar="[LABEL=]PATH",
+    help="Text to write and read, one a line: file, directory or quoted pattern. A label changes nothing.",
 )
 @click.option("--limit", type=int, default=30, show_default=True, help="Texts to draw.")
-@click.option("--characters", type=int, default=400, show_default=True, help="Take so many of each text at most.")
+@click.option(
+    "--characters",
+    type=int,
+    help="Take so many of each text at most. Default: 400, or for all models what the shortest context holds.",
+)
 @click.option(
     "--minimum-characters",
     type=int,
@@ -37,9 +40,9 @@ __all__ = ["command"]
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes which texts are drawn.")
 def command(
     models: Sequence[str],
-    text: Path,
+    text: str,
     limit: int,
-    characters: int,
+    characters: int | None,
     minimum_characters: int,
     batch_size: int,
     repeats: int,
@@ -55,9 +58,12 @@ def command(
     Every model writes the text token by token, its own tokens instead of what it would choose, so that characters per
     second compare. All models are held in memory and take turns.
     """
-    from vocabx.evaluation.speed import SpeedRequest, evaluate_speed
+    from vocabx.evaluation.speed import evaluate_speed
+    from vocabx.evaluation.speed_request import SpeedRequest
+    from vocabx.evaluation.text.documents import label_texts
 
     hide_loading_bars()
-    request = SpeedRequest(text, limit, characters, minimum_characters, batch_size, repeats, seed)
+    (path,) = label_texts([text]).values()
+    request = SpeedRequest(Path(path), limit, characters, minimum_characters, batch_size, repeats, seed)
     result = evaluate_speed(models, request, device=device, dtype=dtype, hub=read_hub(options), say=make_stages().say)
     finish(result, out, as_json)

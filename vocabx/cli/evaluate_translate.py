@@ -45,7 +45,7 @@ __all__ = ["command"]
     metavar="SOURCE TARGET",
     help="Take examples from these files instead of the first lines, which are then asked for too.",
 )
-@click.option("--limit", type=int, metavar="N", help="Ask for the first N lines.")
+@click.option("--limit", type=int, metavar="N", help="Ask for the first N pairs that are left.")
 @click.option(
     "--new-tokens",
     type=int,
@@ -70,8 +70,8 @@ def command(
     """Have causal models translate line-aligned texts in lm-evaluation-harness, and compare them by chrF.
 
     A model reads "SOURCE: line" and, in the next line, "TARGET:", after examples in the same form with a blank line
-    after each, and its answer ends with the line. Examples are never asked for. The floor is what the source lines
-    themselves score.
+    after each, and its answer ends with the line. Examples are never asked for, and neither are pairs that are
+    blank on a side or the same on both. The floor is what the source lines themselves score.
     """
     from vocabx.evaluation.translation import evaluate_translation
     from vocabx.evaluation.translation_request import TranslationRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vocabx.core.errors import InputError
 from vocabx.core.report import Cell
 from vocabx.eval.finetune.folds import assign_folds, premise_groups
 from vocabx.eval.finetune.inference import learn_inference
-from vocabx.eval.finetune.pairs import Pairs, check_aligned, read_pairs
+from vocabx.eval.finetune.pairs import Pairs, are_aligned, check_aligned, read_pairs
 from vocabx.eval.finetune.tally import tally_correct
 from vocabx.eval.finetune.training import require_trainer
 from vocabx.evaluation.finetuning import Finetuning, Measured, Outcome, finetune_models, open_class
@@ -158,9 +158,21 @@ def _notes(data: InferenceData) -> list[str]:
             "and no premise is on both sides in any language."
         )
         return notes
+    return [*notes, *_trained_on(data)]
+
+
+def _trained_on(data: InferenceData) -> Iterator[str]:
+    """Say which tests hold premises that were trained on, in words or, where the files are parallel, in meaning."""
     seen = set(data.train.premises)
     for language, pairs in data.tests.items():
         shared = sum(premise in seen for premise in pairs.premises)
-        if shared:
-            notes.append(f"{shared:,} of {len(pairs):,} pairs in {language} have a premise that was trained on.")
-    return notes
+        is_parallel = are_aligned(data.train, pairs)
+        if is_parallel and shared < len(pairs):
+            premises = int(data.groups[language].max()) + 1
+            yield (
+                f"{premises:,} of {premises:,} tested premises in {language} were trained on, in another language: use "
+                "--folds. Row by row the test has the labels of the training pairs, so the two files are parallel."
+            )
+        elif shared:
+            advice = ": use --folds" if is_parallel else ""
+            yield f"{shared:,} of {len(pairs):,} pairs in {language} have a premise that was trained on{advice}."

@@ -68,8 +68,9 @@ class Finetuning:
         return list(range(self.seed, self.seed + self.seeds))
 
     def settings(self) -> dict[str, Cell]:
-        """Return everything that decides the numbers."""
+        """Return everything that decides the numbers, so of epochs and steps the one that counts."""
         recipe = {**asdict(self.recipe), "learning_rate": f"{self.recipe.learning_rate:g}"}
+        del recipe["steps" if self.recipe.steps is None else "epochs"]
         return {**recipe, "seeds": self.seeds, "limit": self.limit}
 
 

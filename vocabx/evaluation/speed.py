@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
-from vocabx.core.corpus import Corpus
-from vocabx.core.errors import InputError
 from vocabx.core.say import Say, say_nothing, step
 from vocabx.eval.decoder import load_decoder
 from vocabx.eval.harness.reader import refuse_encoder
@@ -25,67 +20,12 @@ from vocabx.evaluation.context import (
     own_commit,
 )
 from vocabx.evaluation.result import Result, Score
+from vocabx.evaluation.speed_request import SpeedRequest
+from vocabx.evaluation.speed_texts import fit_texts
 
-__all__ = ["SpeedRequest", "evaluate_speed"]
+__all__ = ["evaluate_speed"]
 
 WAY = "every text is written token by token with a cache, its own tokens instead of the model's choices"
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedRequest:
-    """What is measured, and how often.
-
-    Attributes
-    ----------
-    text : Path
-        File, directory or pattern, with a text a line, or a record of JSONL or Parquet.
-    limit, characters, minimum_characters : int
-        How many texts are drawn, how much of the beginning of each is taken, and how long it must be at least.
-    batch_size, repeats : int
-        As in `measure_speeds`.
-    seed : int
-        Of the drawing.
-    """
-
-    text: Path
-    limit: int = 30
-    characters: int = 400
-    minimum_characters: int = 100
-    batch_size: int = 1
-    repeats: int = 3
-    seed: int = 0
-
-    @property
-    def corpus(self) -> Corpus:
-        """The files of the text."""
-        return Corpus.open([self.text])
-
-    def draw(self) -> list[str]:
-        """Return the texts in the order of the file; fewer where it has fewer.
-
-        Raises
-        ------
-        InputError
-            When the file cannot be read, or has no text that is long enough; or when a number is not positive.
-        """
-        for name in ("limit", "characters", "minimum_characters"):
-            if getattr(self, name) < 1:
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} is {getattr(self, name)}, and it must be at least 1.")
-        found = dict.fromkeys(
-            line.strip()[: self.characters]
-            for line in self.corpus.lines()
-            if len(line.strip()) >= min(self.minimum_characters, self.characters)
-        )
-        if not found:
-            raise InputError(
-                f"{self.text} has no line of {self.minimum_characters} characters. Allow shorter ones with "
-                "--minimum-characters."
-            )
-        texts = list(found)
-        count = min(self.limit, len(texts))
-        drawn = np.random.default_rng(self.seed).choice(len(texts), count, replace=False)
-        return [texts[index] for index in sorted(drawn)]
 
 
 def evaluate_speed(
@@ -113,15 +53,18 @@ def evaluate_speed(
     Raises
     ------
     VocabxError
-        When a model is not a causal one or cannot be opened, or the text will not do.
+        When a model is not a causal one or cannot be opened, or the text will not do. One that is longer than a context
+        is found before any weights are read.
     """
-    texts = request.draw()
+    request.draw()  # what is wrong with the text is better said before models are downloaded
     names = name_models(models)
     directories = [resolve_model(model, hub=hub) for model in models]
-    decoders = []
+    for directory in directories:
+        refuse_encoder(directory)
+    drawn = fit_texts(request, names, directories)
+    texts, decoders = drawn.texts, []
     for name, directory in zip(names, directories, strict=True):
         say(f"opening {name}")
-        refuse_encoder(directory)
         decoders.append(load_decoder(directory, dtype=dtype, device=device))
     speeds = measure_speeds(
         decoders,
@@ -139,12 +82,12 @@ def evaluate_speed(
         described,
         [score for name, speed in zip(names, speeds, strict=True) for score in _scores(name, speed, speeds[0], texts)],
         data=[describe_file(path) for path in request.corpus.files],
-        settings=_settings(request, speeds[0], dtype, len(texts)),
+        settings=_settings(request, drawn.characters, speeds[0], dtype, len(texts)),
         seed=request.seed,
         versions=installed(),
         commit=own_commit(),
         device=describe_device(device),
-        notes=_notes(names, speeds, request.repeats),
+        notes=[*_notes(names, speeds, request.repeats), *drawn.notes],
     )
 
 
@@ -168,11 +111,11 @@ def _scores(name: str, own: Speed, first: Speed, texts: Sequence[str]) -> Iterat
     yield exact("text", "share of the first", own.tokens / first.tokens)
 
 
-def _settings(request: SpeedRequest, speed: Speed, dtype: str, texts: int) -> dict[str, str | int]:
+def _settings(request: SpeedRequest, characters: int, speed: Speed, dtype: str, texts: int) -> dict[str, str | int]:
     return {
         "texts": texts,
         "characters": speed.characters,
-        "characters of each text": request.characters,
+        "characters of each text": characters,
         "minimum characters": request.minimum_characters,
         "batch size": request.batch_size,
         "repeats": request.repeats,

@@ -15,11 +15,10 @@ VARIANTS = {SEED: re.compile(r".+, seed -?\d+"), DEVIATION: re.compile(r".+, dev
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What a metric means; `better` is "more", "less" or nothing, and a plain one needs no explanation in a report."""
+    """What a metric means; `better` is "more", "less" or nothing."""
 
     meaning: str
     better: str = ""
-    is_plain: bool = False
 
 
 COLUMNS = {
@@ -34,7 +33,7 @@ COLUMNS = {
     "clear": "yes where the interval of a difference leaves out 0, so that chance alone hardly explains it",
     "checksum": "of settings, tokenizer and weights: the same checksum is the same model",
     "revision": "the commit on the hub",
-    "seconds": "what the evaluation of the model took",
+    "seconds": "what the evaluation of the model took; of several results, all of them together",
 }
 """The columns of the tables, and what stands behind numbers."""
 
@@ -43,10 +42,10 @@ METRICS = {
     "bits per byte, old tokens": Term("bits per byte of the bytes that old tokens spell", "less"),
     "bits per byte, new tokens": Term("bits per byte of the bytes that new tokens spell", "less"),
     "share of new tokens": Term("how many of the text's tokens are new ones"),
-    "tokens per byte": Term("tokens that a byte of text takes", "less", is_plain=True),
-    "tokens per character": Term("tokens that a character of text takes", "less", is_plain=True),
-    "tokens per word": Term("tokens that a word of text takes", "less", is_plain=True),
-    "words of one token": Term("the share of words that are one token", "more", is_plain=True),
+    "tokens per byte": Term("tokens that a byte of text takes", "less"),
+    "tokens per character": Term("tokens that a character of text takes", "less"),
+    "tokens per word": Term("tokens that a word of text takes", "less"),
+    "words of one token": Term("the share of words that are one token", "more"),
     "byte fallback": Term("the share of tokens that are only parts of a character", "less"),
     "unknown tokens": Term("the share of tokens that stand for text the tokenizer cannot spell", "less"),
     "characters with a token": Term("the share of characters that have a token of their own", "more"),
@@ -59,9 +58,9 @@ METRICS = {
     "same likeliest token": Term(
         "top-1 agreement: how often model and base hold the same token likeliest; all others are flips", "more"
     ),
-    "characters per second": Term("characters of text written in a second", "more", is_plain=True),
+    "characters per second": Term("characters of text written in a second", "more"),
     "tokens per second": Term("tokens written in a second; they are not equally long in all models"),
-    "bytes per second": Term("bytes of text read in a second", "more", is_plain=True),
+    "bytes per second": Term("bytes of text read in a second", "more"),
     "speed-up": Term("how many times as fast as the first model, on the same text", "more"),
     "characters per step": Term("characters written in one run of the model", "more"),
     "bytes per character": Term("memory that the model keeps of a character of text (keys and values)", "less"),
@@ -70,13 +69,13 @@ METRICS = {
     "BLEU": Term("how many runs of words they share, from 0 to 100; of no use in scripts without spaces", "more"),
     "acc": Term("accuracy: how often the right answer is the likeliest", "more"),
     "acc_norm": Term("accuracy by likelihood per character, so that short answers have no advantage", "more"),
-    "acc_bytes": Term("accuracy by likelihood per byte, for the same reason", "more"),
+    "acc_bytes": Term("accuracy by likelihood per byte, so that short answers have no advantage", "more"),
     "macro_f1": Term("the mean of the F1 of each possible answer, so that rare answers count as much", "more"),
-    "accuracy": Term("the share of right answers", "more", is_plain=True),
+    "accuracy": Term("the share of right answers", "more"),
     "entity F1": Term("F1 of whole entities: 1 where all are found and nothing else is", "more"),
     "top-1": Term("how often the nearest sentence is the translation", "more"),
     "top-10": Term("how often the translation is among the ten nearest sentences", "more"),
-    SEED: Term("the number of one training", "", is_plain=True),
+    SEED: Term("the number of one training"),
     DEVIATION: Term("the standard deviation over trainings with other seeds"),
 }
 """All metrics that a result can hold, in the order in which they are explained."""
@@ -92,16 +91,16 @@ def find_term(metric: str) -> Term | None:
 
 
 def explain(metrics: Iterable[str], columns: Iterable[str] = ()) -> Iterator[str]:
-    """Yield a line for each of some columns, and for each metric that does not explain itself.
+    """Yield a line for each of some columns, and for each metric.
 
-    >>> list(explain(["top-1", "accuracy"]))
+    >>> list(explain(["top-1"]))
     ['top-1 (more is better): how often the nearest sentence is the translation.']
     """
     for column in columns:
         yield f"{column}: {COLUMNS[column]}."
     shown = set(map(_entry, metrics))
     for name, term in METRICS.items():
-        if name in shown and not term.is_plain:
+        if name in shown:
             side = f" ({term.better} is better)" if term.better else ""
             yield f"{name}{side}: {term.meaning}."
 

@@ -170,6 +170,8 @@ def _notes(request: TranslationRequest) -> list[str]:
         "source lines themselves.",
         "BLEU is sacrebleu's with its tokenization 13a, which does not divide scripts without spaces.",
     ]
+    if request.untranslated:
+        notes.append(f"{request.untranslated:,} pairs were left out because a side is blank or both are the same.")
     if request.left_out:
         notes.append(f"{request.left_out:,} pairs were left out because a line of them is among the examples.")
     return notes

@@ -24,7 +24,8 @@ class TranslationRequest:
     Attributes
     ----------
     files : tuple of Path
-        Two line-aligned files, source and target, or one whose lines have both, with a tab between them.
+        Two line-aligned files, source and target, or one whose lines have both, with a tab between them. Pairs that are
+        blank on a side, or the same on both, are left out: they are untranslated.
     languages : tuple of str
         What the prompt calls the source and the target language.
     few_shot : int
@@ -59,8 +60,8 @@ class TranslationRequest:
         Raises
         ------
         InputError
-            When a file cannot be read, the lines are not aligned or blank, there are not enough of them, or an option
-            is not what it must be.
+            When a file cannot be read, the lines are not aligned, there are not enough of them, or an option is not
+            what it must be.
         """
         self._check()
         forth = Direction(*self.languages, self._asked, self._examples)
@@ -72,15 +73,26 @@ class TranslationRequest:
         return len(self._rest) - len(self._unseen)
 
     @cached_property
-    def _pairs(self) -> Pairs:
+    def untranslated(self) -> int:
+        """How many pairs of `files` are blank on a side, or the same on both, and so neither asked for nor shown."""
+        return len(self._read) - len(self._pairs)
+
+    @cached_property
+    def _read(self) -> Pairs:
         return read_pairs(self.files)
 
     @cached_property
+    def _pairs(self) -> Pairs:
+        return self._read.translated
+
+    @cached_property
     def _examples(self) -> Pairs:
-        found = read_pairs(self.examples) if self.examples else self._pairs
+        found = read_pairs(self.examples).translated if self.examples else self._pairs
         if len(found) < self.few_shot:
             place = self.examples or self.files
-            raise InputError(f"{place[0]} has {len(found):,} pairs, and {self.few_shot:,} examples were asked for.")
+            raise InputError(
+                f"{place[0]} has {len(found):,} translated pairs, and {self.few_shot:,} examples were asked for."
+            )
         return found[: self.few_shot]
 
     @cached_property
@@ -89,9 +101,7 @@ class TranslationRequest:
 
     @cached_property
     def _unseen(self) -> Pairs:
-        known = {*self._examples.source, *self._examples.target}
-        kept = [pair for pair in zip(self._rest.source, self._rest.target, strict=True) if known.isdisjoint(pair)]
-        return Pairs(tuple(pair[0] for pair in kept), tuple(pair[1] for pair in kept))
+        return self._rest.without({*self._examples.source, *self._examples.target})
 
     @cached_property
     def _asked(self) -> Pairs:

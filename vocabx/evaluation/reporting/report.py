@@ -112,7 +112,7 @@ def unequal_items(scores: Sequence[Score], title: str = "") -> list[str]:
 
 
 def explain_tables(scores: Sequence[Score], differences: Sequence[Difference]) -> list[str]:
-    """Say in a line each what the metrics mean that do not explain themselves, and the columns beside them."""
+    """Say in a line each what the metrics mean, and the columns beside them."""
     shown = {
         "[low, high]": any(None not in (one.low, one.high) for one in scores),
         "floor": any(one.floor is not None for one in scores),
