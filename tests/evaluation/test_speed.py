@@ -165,4 +165,4 @@ def test_the_defaults_of_the_command_are_those_of_the_library() -> None:
     for name in ("limit", "minimum_characters", "batch_size", "repeats", "seed"):
         assert defaults[name] == getattr(request, name)
     (characters,) = (option.help for option in command.params if option.name == "characters")
-    assert f"Default: {CHARACTERS}," in characters
+    assert f"Default: {CHARACTERS}," in str(characters)
