@@ -26,6 +26,8 @@ Every `vocabx evaluate` on a base and what was made of it, printed by
 [`data_scripts/evaluate_models.py`](../data_scripts/evaluate_models.py); what the columns and metrics mean is under each
 table. The first model is what the others are compared with. Models below a billion parameters answer KoBEST and XNLI
 near the floor, so a difference there says little; bits per byte, tokens and retention are what to read first.
+
+![the main metric of each](evaluations.png)
 """
 KOREAN, ENGLISH = "{texts}/translated.ko.txt", "{texts}/translated.en.txt"
 TEXTS = f"--text ko={KOREAN} --text en={ENGLISH} --minimum-bytes 60 --limit 200"
@@ -46,7 +48,7 @@ ENCODERS: Mapping[str, str] = {
     "xnli-finetune": f"xnli --finetune {{encoders}} --train en={XNLI}.en.tsv --test sw={XNLI}.sw.tsv "
     f"--test en={XNLI}.en.tsv --folds 3 --seeds 1 --epochs 3 --learning-rate 1e-4 --frozen-embeddings --max-length 96 "
     "--dtype bfloat16",
-    "retrieval": f"retrieval {{encoders}} --source {XNLI}.en.tsv --target {XNLI}.sw.tsv --column premise --limit 500",
+    "retrieval": f"retrieval {{encoders}} --source {XNLI}.en.tsv --target {XNLI}.sw.tsv --column sentence1 --limit 500",
 }
 """The same for encoders."""
 
