@@ -34,8 +34,8 @@ def size_grid(smallest: int, largest: int) -> tuple[int, ...]:
     (300, 350, 500, 710, 1000)
     """
     steps = (largest * 2 ** (-step / 2) for step in range(STEPS, 0, -1))
-    rounded = (int(float(f"{size:.2g}")) for size in steps)
-    lowest = [smallest] if smallest > largest / RANGE else []
+    rounded = [int(float(f"{size:.2g}")) for size in steps]
+    lowest = [smallest] if smallest >= rounded[0] else []
     return tuple(sorted({*lowest, *(size for size in rounded if smallest <= size < largest and size), largest}))
 
 
