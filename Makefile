@@ -2,11 +2,13 @@
 #
 #   make test
 #   make test PYTHON=python3.12 VENV=.venv312
+#   make test WORKERS=8
 #   make test TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
 
 PYTHON ?= python3
 TORCH ?= torch
 VENV ?= .venv
+WORKERS ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -18,14 +20,14 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help demo test check format lint types wheel coverage slow bench fix clean
 
 help: ## list the targets
-	@echo "make TARGET [PYTHON=$(PYTHON)] [TORCH=$(TORCH)] [VENV=$(VENV)]"
+	@echo "make TARGET [PYTHON=$(PYTHON)] [TORCH=$(TORCH)] [VENV=$(VENV)] [WORKERS=$(WORKERS)]"
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 demo: $(VENV)/.installed ## extend a small model with a new language, from text to report
 	@$(BIN)/vocabx demo
 
 test: $(VENV)/.developing ## run the tests that need no download and take seconds
-	@$(BIN)/python -m pytest --quiet
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile
 
 # The tests come last, so that their closing line is the last line.
 check: format lint types wheel test ## all that must pass before a change lands
@@ -87,5 +89,5 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
-	@$(PIP) install --editable ".[dev,eval,report]"
+	@$(PIP) install --editable ".[data,dev,eval,report,train]"
 	@touch $@

@@ -19,10 +19,12 @@ from vocabx.eval.windows import batches_by_length
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Encoder", "load_encoder", "load_masked_model"]
+__all__ = ["Encoder", "around_text", "load_encoder", "load_masked_model"]
 
 TOKENS_AT_ONCE = 2**13
 """Tokens in one batch, padding included."""
+PROBES = ("a", "1", "\u4e00", ".")
+"""Texts of which any tokenizer knows one."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,7 @@ class Encoder:
     @cached_property
     def around(self) -> tuple[list[int], list[int]]:
         """Ids that the tokenizer puts before and behind a text."""
-        found = self.tokenizer("a", return_special_tokens_mask=True)
-        is_text = [place for place, special in enumerate(found["special_tokens_mask"]) if not special]
-        ids = list(found["input_ids"])
-        return ids[: is_text[0]], ids[is_text[-1] + 1 :]
+        return around_text(self.tokenizer)
 
     @property
     def context(self) -> int | None:
@@ -129,6 +128,17 @@ class Encoder:
         ids[is_text] = np.concatenate(rows)
         device = self.model.device
         return torch.from_numpy(ids).to(device), torch.from_numpy(is_text.astype(np.int64)).to(device)
+
+
+def around_text(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Return the ids that a tokenizer puts before and behind a text; `InputError` where it knows no plain character."""
+    for probe in PROBES:
+        found = tokenizer(probe, return_special_tokens_mask=True)
+        is_text = [place for place, special in enumerate(found["special_tokens_mask"]) if not special]
+        if is_text:
+            ids = list(found["input_ids"])
+            return ids[: is_text[0]], ids[is_text[-1] + 1 :]
+    raise InputError("The tokenizer encodes no plain character, so nothing stands around a text.")
 
 
 def load_encoder(directory: Path, *, dtype: str = "float32", device: str | None = None) -> Encoder:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,6 +94,8 @@ class Explainer:
         if token.origin is not None:
             known = "" if token.evidence is None else f", evidence: {token.evidence}"
             facts["row"] = f"{token.origin}{known}"
+        if self.manifest.training:
+            facts["trained since"] = f"by {', '.join(map(_trainer, self.manifest.training))}"
         checkpoint = open_checkpoint(self.directory) if self.manifest.rows else None
         tables = [self._sources(matrix, token) for matrix in self._distinct(checkpoint, token)]
         return Report("", facts, [*tables, *self._neighbours(token, checkpoint)])
@@ -117,6 +120,7 @@ class Explainer:
         if share := alignment.shared_share(row):
             rows.append(("mean of the usable rows", "", share))
         where = {"input": "row", "head": "head row", "bias": "bias"}[matrix]
+        where += " before training" if self.manifest.training else ""
         return Table(f"{where}: weights of source tokens", ("source token", "id", "weight"), rows)
 
     def _show_source(self, token: int) -> str:
@@ -134,6 +138,11 @@ class Explainer:
         pairs = zip(kept[places[0]].tolist(), cosines[0].tolist(), strict=True)
         rows = [(self.tokens.show(i), str(i), cosine) for i, cosine in pairs]
         return [Table("nearest source rows", ("source token", "id", "cosine"), rows)]
+
+
+def _trainer(run: Mapping[str, Any]) -> str:
+    """Name what trained the model in a run."""
+    return "distillation" if "distilled" in run else f"the recipe {run['recipe']['name']}"
 
 
 def _take(matrix: Matrix, ids: Ints) -> Matrix:

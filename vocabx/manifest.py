@@ -84,6 +84,13 @@ class Manifest:
     """What all floating-point tensors were cast to, where they were: then kept rows are the base's, cast."""
     base_source: Mapping[str, str] = field(default_factory=dict)
     """Repository and commit of the base, where it is from the hub."""
+    training: Sequence[Mapping[str, Any]] = ()
+    """What `vocabx pretrain` did since, one record for each run."""
+
+    @property
+    def keeps_old_rows(self) -> bool:
+        """Whether the model was trained, and by recipes that leave the rows of old tokens as they were."""
+        return bool(self.training) and all(run.get("keeps_old_rows") is True for run in self.training)
 
     @property
     def is_all_given(self) -> bool:
@@ -121,6 +128,7 @@ class Manifest:
             "diagnostics": self.diagnostics,
             **({"factorization": self.factorization} if self.factorization else {}),
             **({"dtype": self.dtype} if self.dtype else {}),
+            **({"training": list(self.training)} if self.training else {}),
         }
         head = json.dumps(content, ensure_ascii=False, indent=2).removesuffix("\n}")
         text = ",\n".join([head, _lines("runs", runs), _lines("new_tokens", map(_compact, self.new_tokens))]) + "\n}\n"

@@ -247,6 +247,17 @@ def test_explain_finds_a_token_by_its_text_its_piece_and_its_id(place: Place, ru
         assert part in printed[0].out
 
 
+def test_explain_says_that_a_row_was_trained_since_it_was_made(place: Place, run: Run) -> None:
+    run(*place.extend())
+    before = run("explain", place.out, KEPT).out
+    runs: list[dict[str, Any]] = [{"distilled": 3}, {"recipe": {"name": "redwhale"}}]
+    dataclasses.replace(Manifest.load(place.out), training=runs).save(place.out)
+    after = run("explain", place.out, KEPT).out
+    assert "trained since" not in before
+    assert "by distillation, the recipe redwhale" in after
+    assert "row before training: weights of source tokens" in after
+
+
 def test_explain_prints_json_for_several_tokens(place: Place, run: Run) -> None:
     run(*place.extend("--method", "constituents-position"))
     results = json.loads(run("explain", place.out, KEPT, KEPT + 1, "--json").out)

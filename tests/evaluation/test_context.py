@@ -125,4 +125,6 @@ def test_the_device_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda place: f"a GPU, {place}")
     assert describe_device(None) == "a GPU, cuda"
     assert describe_device("cuda:1") == "a GPU, cuda:1"
-    assert describe_device("cpu") == f"CPU, {torch.get_num_threads()} threads"
+    for count, spelled in ((1, "CPU, 1 thread"), (2, "CPU, 2 threads")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
+        assert describe_device("cpu") == spelled

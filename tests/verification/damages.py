@@ -50,6 +50,17 @@ def flip_low_bit(name: str, row: Callable[[Manifest], int]) -> Damage:
     return lambda directory: edit_tensor(directory, name, edit)
 
 
+def after_a_training(damage: Damage) -> Damage:
+    """Do a damage to a model of which it is said that a training has changed its new rows and nothing else."""
+    record = {"keeps_old_rows": True, "changed": ["model.embed_tokens.weight"]}
+
+    def apply(directory: Path) -> None:
+        in_json("vocabx.json", lambda data: data.update(training=[record]))(directory)
+        damage(directory)
+
+    return apply
+
+
 def new_rows(name: str, edit: Callable[[NDArray[Any]], object]) -> Damage:
     """Change the new rows of a matrix."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from vocabx.checkpoint.sources.hub_options import split_hub_id
 from vocabx.manifest import Manifest
 
-__all__ = ["card_metadata", "read_metadata", "spell_metadata"]
+__all__ = ["card_metadata", "read_metadata", "spell_metadata", "trained_metadata"]
 
 CARRIED = ("license", "license_name", "license_link", "pipeline_tag")
 RELATION = "finetune"
@@ -29,17 +29,27 @@ def read_metadata(directory: Path) -> Mapping[str, Any]:
 
 def card_metadata(manifest: Manifest, base: Mapping[str, Any], languages: Sequence[str]) -> dict[str, Any]:
     """Return the head: the base's licence, tags and task stay, and no language is guessed."""
+    return _metadata(
+        manifest.base, base, languages, [manifest.method] if manifest.method and not manifest.is_all_given else []
+    )
+
+
+def trained_metadata(name: str, base: Mapping[str, Any], languages: Sequence[str]) -> dict[str, Any]:
+    """Return the head of a model that was trained on, and nothing else."""
+    return _metadata(name, base, languages, [])
+
+
+def _metadata(name: str, base: Mapping[str, Any], languages: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
     tags = base.get("tags")
     carried = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    named = [*carried, "vocabx", *([manifest.method] if manifest.method and not manifest.is_all_given else [])]
-    is_known = split_hub_id(manifest.base) is not None
+    is_known = split_hub_id(name) is not None
     head: dict[str, Any] = {
         "language": list(languages) or None,
         **{name: base[name] for name in CARRIED if _is_plain(base.get(name))},
         "library_name": "transformers",
-        "base_model": manifest.base if is_known else None,
+        "base_model": name if is_known else None,
         "base_model_relation": RELATION if is_known else None,
-        "tags": list(dict.fromkeys(named)),
+        "tags": list(dict.fromkeys([*carried, "vocabx", *more])),
     }
     return {name: value for name, value in head.items() if value is not None}
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from vocabx.adapters import row_modules
 from vocabx.card.command import spell_command
+from vocabx.card.named_texts import spell_bytes, spell_files
 from vocabx.card.proof import UNPROVED, spell_region
+from vocabx.card.training import training_text
 from vocabx.checkpoint import Checkpoint
 from vocabx.checkpoint.families.classes import auto_class
 from vocabx.checkpoint.sources.hub_options import split_hub_id
@@ -32,6 +34,7 @@ def card_text(manifest: Manifest, checkpoint: Checkpoint, licence: str | None) -
         f"```console\n$ {spell_command(manifest)}\n```",
         Table("", ("what", "value"), list(_facts(manifest, checkpoint).items())).to_markdown(),
         "`vocabx.json` has the whole record: versions, settings, and for each new token the text that produces it.",
+        *(["## Training", training_text(manifest.training)] if manifest.training else []),
         "## Load it",
         _loading(manifest, checkpoint.config),
         "## Train it on",
@@ -60,7 +63,8 @@ def _summary(manifest: Manifest, licence: str | None) -> str:
     made = "taken from a file or made from old ones" if manifest.given_rows and not manifest.is_all_given else made
     untrained = f"New rows were {made}, and nothing was trained since: it is a start for continued pretraining."
     parts = [what.format(base=_link(manifest.base))]
-    parts += [untrained] if manifest.plan.new else []
+    trained = f"New rows were {made}. The model was trained since{'' if manifest.keeps_old_rows else ', old rows too'}."
+    parts += [trained if manifest.training else untrained] if manifest.plan.new else []
     parts += [f"The licence is the base's: `{licence}`."] if licence else []
     parts.append("What the base's own card says of its uses and limits holds here too.")
     return " ".join(parts)
@@ -97,9 +101,8 @@ def _facts(manifest: Manifest, checkpoint: Checkpoint) -> dict[str, Cell]:
 
 
 def _corpus(corpus: Mapping[str, Any]) -> str:
-    files = corpus.get("files", ())
-    named = ", ".join(f"`{file}`" for file in files[:5]) + (f" and {len(files) - 5:,} more" if len(files) > 5 else "")
-    return f"{named}: {corpus['bytes'] / 1e6:,.1f} MB" if "bytes" in corpus else named
+    named = spell_files(corpus.get("files", ()))
+    return f"{named}: {spell_bytes(corpus['bytes'])}" if "bytes" in corpus else named
 
 
 def _method(manifest: Manifest) -> str:

@@ -11,11 +11,13 @@ from vocabx import __version__
 from vocabx.cli.card import card
 from vocabx.cli.compare import compare
 from vocabx.cli.demo import demo
+from vocabx.cli.distill import distill
 from vocabx.cli.evaluate import evaluate
 from vocabx.cli.explain import explain
 from vocabx.cli.extend import extend
 from vocabx.cli.methods import methods
 from vocabx.cli.options import LEFT_BEHIND
+from vocabx.cli.pretrain import pretrain
 from vocabx.cli.push import push
 from vocabx.cli.replace import replace
 from vocabx.cli.report import report
@@ -69,7 +71,10 @@ def tokenizer() -> None:
 
 
 # In the order of a user's work, which is the order of the help text.
-COMMANDS = (extend, replace, trim, tokenizer, verify, evaluate, report, card, push, explain, methods, compare, demo)
+COMMANDS = (
+    extend, replace, trim, tokenizer, distill, pretrain, verify, evaluate, report, card, push, explain, methods,
+    compare, demo,
+)  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)
 for command in (tokenizer_train, tokenizer_advise, tokenizer_extend, tokenizer_audit):

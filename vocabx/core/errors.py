@@ -9,6 +9,7 @@
     │   ├── CheckpointError    a model directory that cannot be read or changed
     │   └── UnknownNameError   a method or option value that does not exist
     ├── OutputError            a place that cannot be written, or that exists already
+    ├── TrainingError          a training that cannot go on, or cannot begin as it is asked for
     └── MissingExtraError      an optional dependency that is not installed
 
 The command line prints one of these as a single sentence and exits with status 1. Anything else that
@@ -27,6 +28,7 @@ __all__ = [
     "MissingExtraError",
     "OutputError",
     "TokenizerError",
+    "TrainingError",
     "UnknownNameError",
     "VocabxError",
 ]
@@ -68,6 +70,10 @@ class UnknownNameError(InputError):
 
 class OutputError(VocabxError):
     """A place that cannot be written, or that exists already."""
+
+
+class TrainingError(VocabxError):
+    """A training that cannot go on, or cannot begin as it is asked for."""
 
 
 class MissingExtraError(VocabxError):

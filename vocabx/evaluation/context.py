@@ -120,5 +120,6 @@ def describe_device(device: str | None) -> str:
 
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if place.type == "cpu":
-        return f"CPU, {torch.get_num_threads()} threads"
+        count = torch.get_num_threads()
+        return f"CPU, {count} thread{'s' * (count != 1)}"
     return str(torch.cuda.get_device_name(place)) if place.type == "cuda" else str(place)

@@ -52,7 +52,8 @@ def check_old_rows(subject: Subject) -> Outcome:
     """Compare the raw bytes of every kept row in the input, the head and the biases with those of its origin.
 
     Of a factorised model, rows are compared with the base's, factorised again, within the rounding of what is stored.
-    Of a model that was cast, they are compared with the base's, cast again.
+    Of a model that was cast, they are compared with the base's, cast again. After a training, other rows are reported
+    and do not fail, unless its recipe is one that leaves old rows alone.
     """
     own, base = subject.checkpoint, _base(subject)
     factored = {tensor.name: tensor for tensor in _factored(subject)}
@@ -68,7 +69,7 @@ def check_old_rows(subject: Subject) -> Outcome:
             rows = sorted(_differing_rows(found, base.tensors[name], subject.plan))
         offenders += [f"{name}, row {subject.show(row)}" for row in rows]
         sizes.append(f"{name}: {subject.plan.kept - len(rows):,} of {subject.plan.kept:,}")
-    if offenders and subject.after_training:
+    if offenders and subject.is_trained and not subject.manifest.keeps_old_rows:
         return passed(f"training changed old rows, which is as it may be; unchanged are {'; '.join(sizes)}")
     return judge(offenders, f"{_manner(subject)} are {'; '.join(sizes)}")
 
@@ -130,12 +131,16 @@ def _is_alike(storage: Storage, own: StoredTensor, base: StoredTensor, has_width
 
 
 def check_other_tensors(subject: Subject) -> Outcome:
-    """Compare the raw bytes of every other tensor, and every setting of config.json that the plan does not change."""
+    """Compare the raw bytes of every other tensor, and every setting of config.json that the plan does not change.
+
+    Tensors that were trained since, by the record in `vocabx.json`, are left out.
+    """
     own, base = subject.checkpoint, _base(subject)
     offenders = [f"{name} is the base's only" for name in sorted(base.tensors.keys() - own.tensors.keys())]
     factors = _factor_names(subject, base)
     offenders += [f"{name} is not the base's" for name in sorted(own.tensors.keys() - base.tensors.keys() - factors)]
-    others = sorted(own.tensors.keys() & base.tensors.keys() - set(base.resized))
+    trained = {name for run in subject.manifest.training for name in run.get("changed", ())}
+    others = sorted(own.tensors.keys() & base.tensors.keys() - set(base.resized) - trained)
     offenders += [name for name in others if not _is_same(subject.storage, own.tensors[name], base.tensors[name])]
     offenders += [f"config.json: {setting}" for setting in _changed_settings(subject, own, base)]
     offenders += [f"generation_config.json: {setting}" for setting in _changed_generation(own, base, subject.plan)]
@@ -143,6 +148,8 @@ def check_other_tensors(subject: Subject) -> Outcome:
     evidence = f"{len(others):,} tensors of {size:,} bytes, and config.json"
     if subject.manifest.dtype:
         evidence = f"cast to {subject.manifest.dtype}, {evidence}"
+    if subject.manifest.training:
+        evidence += f"; {len(trained):,} tensors were trained"
     if planned := _planned_settings(subject, base):
         evidence += f" but for {', '.join(planned)}, as planned"
     if factors:

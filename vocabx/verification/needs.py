@@ -24,6 +24,7 @@ __all__ = [
     "lines",
     "new",
     "own_tokenizer",
+    "recorded",
     "source_rows",
     "torch",
     "undropped",
@@ -131,4 +132,9 @@ def unrounded(subject: Subject) -> str | None:
 
 def untrained(subject: Subject) -> str | None:
     """Need weights that are as vocabx wrote them."""
-    return "the model was trained" if subject.after_training else None
+    return "the model was trained" if subject.is_trained else None
+
+
+def recorded(subject: Subject) -> str | None:
+    """Need weights that are as vocabx wrote them, or its record of what it trained of them."""
+    return None if subject.manifest.training else untrained(subject)

@@ -20,7 +20,7 @@ def check_padding(subject: Subject) -> Outcome:
         return passed("no padding rows")
     suppressed = set(generation_config(subject.checkpoint).get("suppress_tokens") or ())
     offenders = [f"id {token} is not suppressed" for token in padding if token not in suppressed]
-    if not subject.after_training and source_rows(subject) is None:
+    if not subject.is_trained and source_rows(subject) is None:
         offenders += _rows_off_mean(subject)
     return judge(
         offenders, f"{len(padding):,} padding rows, {len(suppressed.intersection(padding)):,} of them suppressed"

@@ -62,6 +62,11 @@ class Subject:
         return self.manifest.plan
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the model was trained since it was made: somebody says so, or `vocabx pretrain` did it."""
+        return self.after_training or bool(self.manifest.training)
+
+    @property
     def storage(self) -> Storage:
         """The type that the weights were cast to, if any."""
         return Storage(dtype=self.manifest.dtype)

@@ -15,7 +15,17 @@ from vocabx.core.report import Cell
 from vocabx.evaluation.context import describe_file
 from vocabx.evaluation.result import DataFile
 
-__all__ = ["UNITS", "DocumentSettings", "Documents", "Unit", "data_files", "label_texts", "read_all", "read_documents"]
+__all__ = [
+    "UNITS",
+    "DocumentSettings",
+    "Documents",
+    "Unit",
+    "data_files",
+    "label_texts",
+    "read_all",
+    "read_documents",
+    "split_documents",
+]
 
 Unit = Literal["line", "paragraph", "file"]
 UNITS: tuple[str, ...] = get_args(Unit)
@@ -137,7 +147,7 @@ def read_documents(label: str, path: str, settings: DocumentSettings) -> Documen
     """
     corpus = Corpus.open([path], settings.field)
     texts, empty, short = list[str](), 0, 0
-    for text in (text for file in corpus.files for text in _split(corpus, file, settings.unit)):
+    for text in (text for file in corpus.files for text in split_documents(corpus, file, settings.unit)):
         if not text or text.isspace():
             empty += 1
         elif len(text.encode()) < settings.minimum_bytes:
@@ -157,7 +167,8 @@ def _draw(texts: Sequence[str], settings: DocumentSettings) -> Sequence[str]:
     return [texts[index] for index in sorted(chosen)]
 
 
-def _split(corpus: Corpus, file: Path, unit: str) -> Iterator[str]:
+def split_documents(corpus: Corpus, file: Path, unit: str) -> Iterator[str]:
+    """Yield the documents of one of the corpus's files, blank ones too; a record is always one."""
     texts = corpus.texts_of(file)
     if unit == "line" or ".txt" not in file.suffixes:
         return texts

@@ -1,0 +1,1 @@
+"""The stages of `prepare_corpus.py`, on datatrove."""

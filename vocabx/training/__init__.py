@@ -1,0 +1,1 @@
+"""Continued pretraining: recipes, stages, and what each of them trains."""

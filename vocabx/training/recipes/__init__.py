@@ -1,0 +1,1 @@
+"""Recipes of continued pretraining, and what they train of a model."""

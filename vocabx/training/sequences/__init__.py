@@ -1,0 +1,1 @@
+"""Documents as tokens, and sequences of one length that are cut out of them."""
