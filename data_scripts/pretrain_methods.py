@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -99,8 +100,8 @@ class Trained:
     points: list[Point]
 
     def compute(self, point: Point) -> float:
-        """Operations until a point of the curve, in units of 10 to the 15."""
-        return (self.spent + point.tokens * self.operations) / 1e15
+        """Operations until a point of the curve, in units of 10 to the 12."""
+        return (self.spent + point.tokens * self.operations) / 1e12
 
     def reaches(self, label: str, value: float) -> float | None:
         """Return after what compute the bits per byte of a text are a value, between two points in a straight line."""
@@ -208,13 +209,13 @@ def curve_table(models: Sequence[Trained]) -> Table:
     """Say what was read, bits per byte before and after, and what it took to reach the end of random rows."""
     labels = list(models[0].points[0].bits_per_byte)
     random = next((model for model in models if model.name == RANDOM), None)
-    columns = ["method", "operations, 10^15", "tokens", "MB read"]
+    columns = ["method", "operations, 10^12", "tokens", "MB read"]
     columns += [f"{label}, {when}" for label in labels for when in ("before", "after")]
     columns += ["compute to random's end"] if random else []
     rows = []
     for model in models:
         first, last = model.points[0], model.points[-1]
-        cells = [model.name, f"{model.compute(last):.1f}", f"{last.tokens:,}", f"{last.bytes / 1e6:.2f}"]
+        cells = [model.name, f"{model.compute(last):.0f}", f"{last.tokens:,}", f"{last.bytes / 1e6:.2f}"]
         cells += [f"{point.bits_per_byte[label]:.3f}" for label in labels for point in (first, last)]
         if random is not None:
             reached = model.reaches(labels[0], random.points[-1].bits_per_byte[labels[0]])
@@ -234,7 +235,7 @@ def measure(kind: str, models: Sequence[Path], texts: Sequence[str], options: ar
 def page(models: Sequence[Trained], options: argparse.Namespace) -> Iterator[str]:
     """Yield the parts of the page."""
     record = records(options.out / "trained" / models[0].name)[-1]
-    named = " ".join(Path(word).name if "/" in word and "=" not in word else word for word in sys.argv[1:])
+    named = " ".join(re.sub(r"[^=]*/", "", word) for word in sys.argv[1:])
     yield HEAD.format(
         command=f"python data_scripts/pretrain_methods.py {named}",
         device=record["device"],
@@ -261,7 +262,7 @@ def draw(models: Sequence[Trained]) -> Figure:
 
     labels = list(models[0].points[0].bits_per_byte)
     figure = Figure(figsize=(5 * (len(labels) + 1), 4.2), layout="constrained")
-    by_compute = [(label, "operations, 10^15", Trained.compute) for label in labels]
+    by_compute = [(label, "operations, 10^12", Trained.compute) for label in labels]
     panels: list[Any] = [*by_compute, (labels[0], "text read, MB", lambda _, point: point.bytes / 1e6)]
     for axes, (label, name, place) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         for model in models:

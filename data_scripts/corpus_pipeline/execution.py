@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import re
 import shlex
@@ -194,7 +195,7 @@ def _cluster(profile: Profile, place: Place) -> Iterator[None]:
         own = {"num_cpus": place.workers * profile.ray.cpus_per_task, "include_dashboard": False}
     environment = {"env_vars": {"PYTHONPATH": _python_path()}}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment, **own)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment, **own)
     except Exception as error:  # of whatever kind: a wrong address alone has several
         raise InputError(f"Ray cannot be reached or started: {' '.join(str(error).split())[:200]}") from error
     try:
