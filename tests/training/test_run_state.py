@@ -9,13 +9,15 @@ import pytest
 
 from vocabx.core.errors import OutputError, TrainingError
 from vocabx.training.curve import Curve, Point
-from vocabx.training.run_state import RunState, locked_state, state_folder
+from vocabx.training.run_state import RunState, locked_state, note_whole, state_folder
 
 
 def checkpoint(state: RunState, stage: int, step: int, *, whole: bool = True) -> Path:
     folder = state.stage(stage) / f"checkpoint-{step}"
     folder.mkdir(parents=True)
-    (folder / "trainer_state.json").write_text("{}" if whole else '{"step"')
+    (folder / "trainer_state.json").write_text("{}")
+    if whole:
+        note_whole(folder)
     return folder
 
 

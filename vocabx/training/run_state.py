@@ -17,11 +17,11 @@ from vocabx.core.errors import OutputError, TrainingError
 from vocabx.training.curve import Curve
 from vocabx.training.decisions import changes
 
-__all__ = ["RunState", "locked_state", "state_folder"]
+__all__ = ["RunState", "locked_state", "note_whole", "state_folder"]
 
 RUN, LOCK, CURVE, FINISHED = "run.json", "lock", "curve.jsonl", "finished.json"
-TRAINER_STATE = "trainer_state.json"
-FORMAT = 2
+WHOLE = "whole"
+FORMAT = 3
 """Of what decides a run; one that was begun with another is not gone on with."""
 MOST_NAMED = 3
 
@@ -113,8 +113,7 @@ class RunState:
         folder = self.stage(number)
         found = sorted(folder.glob("checkpoint-*"), key=lambda path: _step(path), reverse=True)
         for path in found:
-            # The Trainer writes this file last.
-            if _step(path) > 0 and _is_json(path / TRAINER_STATE):
+            if _step(path) > 0 and (path / WHOLE).is_file():
                 return _step(path), path
             shutil.rmtree(path, ignore_errors=True)
         return 0, None
@@ -145,6 +144,14 @@ class RunState:
         staged.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
         _synchronize(staged)
         staged.replace(self.folder / name)
+
+
+def note_whole(folder: Path) -> None:
+    """Note that a saved state is whole and on the disk, so that not even a power failure takes a part of it."""
+    for path in folder.rglob("*"):
+        _synchronize(path)
+    (folder / WHOLE).touch()
+    _synchronize(folder)
 
 
 def state_folder(out: Path) -> Path:
@@ -197,13 +204,6 @@ def _plain(decided: Mapping[str, Any]) -> dict[str, Any]:
 def _step(path: Path) -> int:
     number = path.name.rpartition("-")[2]
     return int(number) if number.isdigit() else 0
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        return isinstance(json.loads(path.read_text("utf-8")), dict)
-    except (OSError, ValueError):
-        return False
 
 
 def _synchronize(path: Path) -> None:

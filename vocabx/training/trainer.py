@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vocabx.core.errors import TrainingError
+from vocabx.training.processes import wait
 from vocabx.training.recipes.recipe import Stage
+from vocabx.training.run_state import note_whole
 from vocabx.training.settings import MASKED, TrainingSettings
 from vocabx.training.trained_tensors import TRAINED, load_trained, trained_tensors
 
@@ -195,6 +197,9 @@ class StageTraining:
 
         try:
             super()._save_checkpoint(*given, **named)  # type: ignore[misc]
+            wait()  # each process writes a part
+            if self.args.should_save:
+                note_whole(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         # A full disk is an error of another kind for each of the libraries that write here.
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
