@@ -19,7 +19,16 @@ from vocabx.eval.windows import Window
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TYPES", "Decoder", "Start", "choose_device", "choose_type", "load_decoder", "require_torch"]
+__all__ = [
+    "TYPES",
+    "Decoder",
+    "Start",
+    "choose_device",
+    "choose_type",
+    "load_decoder",
+    "require_torch",
+    "start_of_text",
+]
 
 Start = Literal["bos", "eos", "uniform"]
 TYPES = ("float32", "bfloat16", "float16")
@@ -54,6 +63,18 @@ def choose_type(name: str) -> Any:
     return getattr(require_torch(), name)
 
 
+def start_of_text(tokenizer: Any) -> list[int]:
+    """Return the id that each document starts with, or none; see `Decoder.start`."""
+    start = _start(tokenizer)
+    return [] if start == "uniform" else [int(getattr(tokenizer, f"{start}_token_id"))]
+
+
+def _start(tokenizer: Any) -> Start:
+    if tokenizer.bos_token_id is not None:
+        return "bos"
+    return "uniform" if tokenizer.eos_token_id is None else "eos"
+
+
 @dataclass(frozen=True)
 class Decoder:
     """A loaded model of the AutoModelForCausalLM kind and the tokenizer that belongs to it."""
@@ -68,9 +89,7 @@ class Decoder:
         The tokenizer's BOS; without one its EOS, which in training stood between documents; without either nothing,
         and then the first token counts as drawn from the whole vocabulary with equal chances.
         """
-        if self.tokenizer.bos_token_id is not None:
-            return "bos"
-        return "uniform" if self.tokenizer.eos_token_id is None else "eos"
+        return _start(self.tokenizer)
 
     @property
     def vocabulary(self) -> int:
@@ -91,7 +110,7 @@ class Decoder:
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """Return the ids of each text, after the start token if there is one."""
-        first = [] if self.start == "uniform" else [getattr(self.tokenizer, f"{self.start}_token_id")]
+        first = start_of_text(self.tokenizer)
         encoded = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return Ragged.from_rows([first + ids for ids in encoded])
 

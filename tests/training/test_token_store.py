@@ -48,8 +48,10 @@ def test_without_bos_and_eos_there_are_none_and_it_is_said_once(tmp_path: Path) 
     assert sum("no end-of-text token" in message for message in said) == 1
 
 
-def test_a_bos_that_the_tokenizer_does_not_put_is_not_put() -> None:
-    assert Framing.of(tiny_tokenizer(bos_token="<s>", eos_token="</s>"), "causal") == Framing((), (EOS,))
+def test_a_document_starts_with_what_the_tokenizer_puts_there_or_as_it_is_measured() -> None:
+    assert Framing.of(tiny_tokenizer(bos_token="<s>", eos_token="</s>"), "causal") == Framing((BOS,), (EOS,))
+    assert Framing.of(tiny_tokenizer(eos_token="</s>"), "causal") == Framing((EOS,), (EOS,))
+    assert Framing.of(tiny_tokenizer(), "causal") == Framing()
     assert Framing.of(framed_tokenizer(), "causal") == Framing((BOS,), (EOS,))
     assert Framing.of(wordpiece(), "masked") == Framing((), (3,))
     with pytest.raises(UnknownNameError, match="no objective called 'mask'"):

@@ -15,7 +15,7 @@ from vocabx.core.errors import InputError
 from vocabx.core.segmenter import Segmenter
 from vocabx.distillation.pieces import OldPieces
 from vocabx.distillation.settings import DistillationSettings
-from vocabx.eval.decoder import Decoder, choose_device, choose_type
+from vocabx.eval.decoder import choose_device, choose_type, start_of_text
 from vocabx.eval.encoder import around_text, load_encoder
 from vocabx.manifest import EXTEND, Manifest
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
@@ -61,10 +61,6 @@ class Subject:
     def known(self) -> Ints:
         """Ids of new tokens whose old pieces are known."""
         return np.flatnonzero(self.pieces.is_new & (self.pieces.lengths > 0))
-
-    def decoder(self) -> Decoder:
-        """Return the model as bits per byte are measured on it."""
-        return Decoder(self.model, self.tokenizer)
 
 
 def open_manifest(directory: Path) -> Manifest:
@@ -116,7 +112,7 @@ def open_subject(
 
     tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True)
     model = loaded.model.to(device=place, dtype=kind).eval()
-    around = _start(Decoder(model, tokenizer)) if is_causal else around_text(tokenizer)
+    around = (start_of_text(tokenizer), []) if is_causal else around_text(tokenizer)
     settings.depth(model.config.get_text_config().num_hidden_layers)
     return Subject(manifest, segmenter, pieces, loaded, tokenizer, is_causal, around)
 
@@ -128,9 +124,3 @@ def _load_body(directory: Path) -> Loaded:
     if end not in state:
         raise InputError(f"{directory}: transformers has no tensor {end}, so that its rows could not be written back.")
     return Loaded(checkpoint, model, {checkpoint.input: end})
-
-
-def _start(decoder: Decoder) -> tuple[list[int], list[int]]:
-    if decoder.start == "uniform":
-        return [], []
-    return [int(getattr(decoder.tokenizer, f"{decoder.start}_token_id"))], []

@@ -10,6 +10,7 @@ import numpy as np
 
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import TokenizerError, UnknownNameError
+from vocabx.eval.decoder import start_of_text
 from vocabx.eval.encoder import around_text
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.training.settings import MASKED, OBJECTIVES
@@ -28,9 +29,10 @@ class Framing:
     def of(cls, tokenizer: Any, objective: str) -> Self:
         """Find what a tokenizer asks for.
 
-        For a causal model that is what the tokenizer puts before a text, such as BOS, and EOS if there is one. For a
-        masked model it is only what the tokenizer puts behind a text, such as SEP, for what stands around a whole
-        sequence comes when it is cut: the full sentences of RoBERTa (Liu et al. 2019).
+        For a causal model that is what the tokenizer puts before a text, such as BOS, and EOS if there is one. Where it
+        puts nothing, a document starts as it does when it is measured (`Decoder.start`): otherwise no first token would
+        ever be learned. For a masked model it is only what the tokenizer puts behind a text, such as SEP, for what
+        stands around a whole sequence comes when it is cut: the full sentences of RoBERTa (Liu et al. 2019).
         """
         if objective not in OBJECTIVES:
             raise UnknownNameError("objective", objective, OBJECTIVES)
@@ -38,7 +40,7 @@ class Framing:
         if objective == MASKED:
             return cls((), tuple(behind))
         end = tokenizer.eos_token_id
-        return cls(tuple(before), () if end is None else (int(end),))
+        return cls(tuple(before or start_of_text(tokenizer)), () if end is None else (int(end),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def store_tokens(
     """
     if unit not in UNITS:
         raise UnknownNameError("kind of document", unit, UNITS)
-    framing, segmenter = Framing.of(tokenizer, objective), open_segmenter(tokenizer)
+    segmenter, framing = open_segmenter(tokenizer), Framing.of(tokenizer, objective)
     if objective == "causal" and not framing.behind:
         say("The tokenizer has no end-of-text token: nothing marks the end of a document")
     options = {"objective": objective, "unit": unit, "field": corpus.field}
