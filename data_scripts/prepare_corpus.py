@@ -5,7 +5,7 @@ What    Takes documents through the stages of a profile, in this order, each of 
         near duplicates (MinHash), perplexity (bits per byte under a model), decontamination. The order is RedWhale's
         (arXiv 2408.11294), which names no thresholds: a profile says whose its own are, and all are in the YAML file.
 From    `.txt`, `.jsonl` and `.parquet` files, compressed or not, folders of these, `.warc` and `.wet` archives,
-        datasets of the hub (`hub:NAME`, `hub:NAME#CONFIG`), and addresses (http, s3) of `.jsonl` and `.parquet` files.
+        datasets of the hub (`hub:NAME`, `hub:NAME#CONFIG`), and addresses (http, s3) of such files.
 Out     A folder of `.jsonl.zst` or Parquet shards, which `vocabx extend --corpus` and `vocabx pretrain --corpus` read,
         and `report.json`: documents and bytes of each stage, reasons, seconds, settings. It appears when it is
         complete; until then the work is in OUT.unfinished, and the same command goes on with it.
@@ -65,12 +65,14 @@ def prepare(
     if tasks < 1:
         raise InputError(f"--tasks is {tasks}; it must be at least 1.")
     folder = Folder(out.absolute())
-    place = Place(executor, processors() if workers is None else workers, folder.logs)
+    if workers is None:
+        workers = tasks if executor == "slurm" else processors()
+    place = Place(executor, workers, folder.logs)
     settings, phases = lay_out(inputs, profile, folder, tasks, executor)
     check_models(phases)
     if dry_run:
         return describe(phases, profile, folder, place)
-    check_place(profile, place)
+    check_place(profile, place, max(phase.tasks for phase in phases))
     begin(folder, settings, profile)
     lacking = sum(not phase_is_complete(phase, place.logs) for phase in phases)
     try:
@@ -116,7 +118,7 @@ def lay_out(
     inputs: Sequence[str], profile: Profile, folder: Folder, tasks: int, executor: str
 ) -> tuple[dict[str, Any], list[Phase]]:
     """Return the settings that decide the result, and the phases that come to it."""
-    from corpus_pipeline.folder import Finish
+    from corpus_pipeline.folder import FINISH, Finish
     from corpus_pipeline.phases import Phase, plan_phases
     from corpus_pipeline.reading import describe_inputs, open_inputs, reading_steps
 
@@ -124,7 +126,7 @@ def lay_out(
     phases = plan_phases(profile, reading_steps(inputs, corpus, profile.read), folder.unfinished, tasks)
     settings = {"profile": profile.settings(), "inputs": describe_inputs(inputs, corpus), "tasks": tasks}
     facts = {**settings, "executor": executor, "datatrove": importlib.metadata.version("datatrove")}
-    return settings, [*phases, Phase("finish", "write", [Finish(folder, phases, facts)], 1)]
+    return settings, [*phases, Phase(FINISH, "write", [Finish(folder, phases, facts)], 1)]
 
 
 def check_models(phases: Sequence[Phase]) -> None:
@@ -144,8 +146,10 @@ def begin(folder: Folder, settings: Mapping[str, Any], profile: Profile) -> None
     if stage is None or file.exists():
         folder.begin(settings)
         return
-    from corpus_pipeline.decontamination import build_index, evaluation_texts, save_index
+    from corpus_pipeline.decontamination import READERS, build_index, evaluation_texts, save_index, unread_files
 
+    if unread := unread_files(stage.against):
+        say(f"decontaminate reads {', '.join(READERS)}, and passes over {', '.join(map(str, unread))}.")
     index = build_index(evaluation_texts(stage.against), stage)
     folder.begin(settings)
     save_index(file, index)
@@ -201,7 +205,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     parser.add_argument("--executor", default="local", help="local, slurm or ray (default: %(default)s)")
     parser.add_argument("--tasks", type=int, default=TASKS, help="parts, and shards at most (default: %(default)s)")
-    parser.add_argument("--workers", type=int, help="tasks at a time (default: the cores)")
+    parser.add_argument("--workers", type=int, help="tasks at a time (default: the cores; on Slurm all)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be run or submitted, and stop")
     parser.add_argument("--json", action="store_true", help="print the report as data")
     return parser.parse_args()

@@ -1,6 +1,7 @@
 """Text of evaluation sets, found in documents by n-grams of words.
 
-Words are casefolded and lose their punctuation. A word is a 64-bit hash and an n-gram a polynomial in these, so a
+Words are casefolded and lose their punctuation. In scripts that put no space between words two characters count as one,
+and n-grams are of characters. A word, or such a character, is a 64-bit hash and an n-gram a polynomial in these, so a
 document is looked up in a few vectorised steps; that two n-grams of a corpus are taken for one another by chance is as
 rare as 2^-64 times the pairs that are compared.
 """
@@ -23,15 +24,19 @@ from numpy.typing import NDArray
 
 from corpus_pipeline.stages import Decontaminate
 from corpus_pipeline.step import Rule
+from corpus_pipeline.words import UNSPACED
 from vocabx.core.errors import InputError, OutputError
 from vocabx.core.text_files import read_lines
 
-__all__ = ["Contamination", "Index", "build_index", "evaluation_texts", "save_index"]
+__all__ = ["READERS", "Contamination", "Index", "build_index", "evaluation_texts", "save_index", "unread_files"]
 
 Hashes = NDArray[np.uint64]
 
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no word's part is lost
-WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+CHARACTER = rf"[{UNSPACED}]\p{{M}}*"
+WORD = regex.compile(rf"{CHARACTER}|(?:(?![{UNSPACED}])[\p{{L}}\p{{M}}\p{{N}}])+")
+STARTS_UNSPACED = regex.compile(CHARACTER).match
+CHARACTERS_OF_A_WORD = 2
 
 
 @lru_cache(1 << 18)
@@ -41,9 +46,19 @@ def _word_hash(word: str) -> int:
     return int(xxhash.xxh64_intdigest(word.encode()))
 
 
-def word_hashes(text: str) -> Hashes:
-    """Return the hashes of the words of a text, shape (words,)."""
-    words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, and the single characters of scripts without spaces."""
+    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def count_words(words: Sequence[str]) -> float:
+    """Count them, characters of scripts without spaces as parts of words."""
+    characters = sum(map(bool, map(STARTS_UNSPACED, words)))
+    return len(words) - characters + characters / CHARACTERS_OF_A_WORD
+
+
+def word_hashes(words: Sequence[str]) -> Hashes:
+    """Return the hashes of words, shape (words,)."""
     return np.fromiter(map(_word_hash, words), np.uint64, len(words))
 
 
@@ -64,10 +79,11 @@ def build_index(texts: Iterable[str], stage: Decontaminate) -> Index:
     """Collect the n-grams of evaluation texts, and short texts whole; raise `InputError` where all are too short."""
     found: dict[int, list[Hashes]] = defaultdict(list)
     for text in texts:
-        words = word_hashes(text)
-        length = min(len(words), stage.words)
-        if length >= stage.least_words:
-            found[length].append(gram_hashes(words, length))
+        words = split_words(text)
+        count = count_words(words)
+        if count >= stage.least_words:
+            length = round(len(words) * min(1.0, stage.words / count))
+            found[length].append(gram_hashes(word_hashes(words), length))
     if not found:
         raise InputError(
             f"No text in {', '.join(stage.against)} has {stage.least_words} words, so there is nothing to look for; "
@@ -86,6 +102,12 @@ def evaluation_texts(paths: Sequence[str]) -> Iterator[str]:
             if file.suffix not in READERS:
                 raise InputError(f"{file} is no evaluation file ({', '.join(READERS)}).")
             yield from READERS[file.suffix](file)
+
+
+def unread_files(paths: Sequence[str]) -> list[Path]:
+    """Return the files in folders of evaluation files that are of no kind that is read."""
+    folders = [path for path in map(lambda name: Path(name).expanduser(), paths) if path.is_dir()]
+    return sorted(one for folder in folders for one in folder.rglob("*") if one.is_file() and one.suffix not in READERS)
 
 
 def _cells(file: Path) -> Iterator[str]:
@@ -169,7 +191,7 @@ class Contamination(Rule):
 
 def contaminated_lines(lines: Sequence[str], index: Index) -> NDArray[np.bool_]:
     """Return which lines share a word with an n-gram of the index that the lines hold, even across their ends."""
-    parts = [word_hashes(line) for line in lines]
+    parts = [word_hashes(split_words(line)) for line in lines]
     words = np.concatenate(parts)
     line_of_word = np.repeat(np.arange(len(lines)), list(map(len, parts)))
     touched = np.zeros(len(lines), np.bool_)

@@ -11,10 +11,7 @@ from corpus_pipeline.stages import Near
 from corpus_pipeline.step import Step
 from corpus_pipeline.words import SpaceWords
 
-__all__ = ["PLACES", "StoredDocuments", "exact_steps", "near_steps", "store"]
-
-PLACES = ("url", "source", "file_path", "dataset")
-"""What of a document's metadata says where it is from, the best first."""
+__all__ = ["StoredDocuments", "exact_steps", "near_steps", "store"]
 
 
 class StoredDocuments(Step):
@@ -48,9 +45,7 @@ def store(folder: Path) -> Any:
 
 
 def _record(_writer: object, document: Any) -> dict[str, Any]:
-    # Other columns of a hub dataset, which nobody reads, may be what JSON cannot hold.
-    metadata = {name: document.metadata[name] for name in PLACES if name in document.metadata}
-    return {"text": document.text, "id": str(document.id), "metadata": metadata}
+    return {"text": document.text, "id": str(document.id), "metadata": document.metadata}
 
 
 def _with_single_spaces(document: Any) -> str:

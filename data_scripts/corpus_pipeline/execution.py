@@ -32,6 +32,8 @@ __all__ = [
 ]
 
 EXECUTORS = ("local", "slurm", "ray")
+LARGEST_ARRAY = 1001
+"""Of Slurm's jobs, unless its administrator allows more."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -65,8 +67,8 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_place(profile: Profile, place: Place) -> None:
-    """Raise a `VocabxError` where nothing can be run: there is no Ray, or no Slurm."""
+def check_place(profile: Profile, place: Place, most_tasks: int) -> None:
+    """Raise a `VocabxError` where nothing can be run: there is no Ray, no Slurm, or too much for that."""
     if place.executor == "ray":
         try:
             import ray  # noqa: F401
@@ -74,6 +76,9 @@ def check_place(profile: Profile, place: Place) -> None:
             raise MissingExtraError("Running on Ray", "data") from error
     if place.executor == "slurm":
         _partition(profile)
+        # datatrove would submit several arrays, and let the next phase begin though a task of the first one failed.
+        if most_tasks > LARGEST_ARRAY:
+            raise InputError(f"Slurm takes {LARGEST_ARRAY:,} tasks at most; --tasks is {most_tasks:,}.")
         if shutil.which("sbatch") is None:
             raise InputError("There is no sbatch here: run this where Slurm's commands are, or with --dry-run.")
 
@@ -217,10 +222,16 @@ def _partition(profile: Profile) -> str:
 def _slurm_executors(phases: Sequence[Phase], profile: Profile, place: Place) -> list[Any]:
     from datatrove.executor import SlurmPipelineExecutor
 
+    class Unmerged(SlurmPipelineExecutor):  # type: ignore[misc]  # any executor of datatrove
+        """Adds nothing up in further jobs: `account` does."""
+
+        def launch_merge_stats(self) -> None:
+            pass
+
     asked, executors, partition = profile.slurm, list[Any](), _partition(profile)
     path = f"export PYTHONPATH={shlex.quote(_python_path())}"
     for phase in phases:
-        executor = SlurmPipelineExecutor(
+        executor = Unmerged(
             list(phase.steps),
             phase.tasks,
             asked.time,
@@ -241,10 +252,13 @@ def _slurm_executors(phases: Sequence[Phase], profile: Profile, place: Place) ->
 
 
 def _submit(phases: Sequence[Phase], profile: Profile, place: Place) -> None:
+    executors = _slurm_executors(phases, profile, place)
     try:
-        _slurm_executors(phases, profile, place)[-1].run()
+        executors[-1].run()
     except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
-        raise InputError(f"Slurm's sbatch did not take the jobs: {error}") from error
+        taken = [str(each.job_id) for each in executors if each.job_id not in (None, -1)]
+        before = f" It has taken others: take them back (scancel {' '.join(taken)}) before a new try." if taken else ""
+        raise InputError(f"Slurm's sbatch did not take all jobs: {error}.{before}") from error
 
 
 def describe_slurm(phases: Sequence[Phase], profile: Profile, place: Place) -> list[str]:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from corpus_pipeline.account import Account, read_account
+from corpus_pipeline.execution import phase_is_complete
 from corpus_pipeline.phases import INDEX, SHARDS, Phase
 from corpus_pipeline.step import Step
 from vocabx.core.errors import CorpusError, InputError, OutputError
 
-__all__ = ["REPORT", "Finish", "Folder"]
+__all__ = ["FINISH", "REPORT", "Finish", "Folder"]
 
+FINISH = "finish"
+"""The name of the last phase."""
 REPORT = "report.json"
 SETTINGS = "settings.json"
 WORK = ("rules", "distinct", "exact", "near", SHARDS)
@@ -55,6 +58,8 @@ class Folder:
         """
         if self.out.exists():
             raise OutputError(f"{self.out} exists already. Name another folder, or take it away.")
+        if phase_is_complete(Phase(FINISH, "", (), 1), self.logs):
+            self.clean()  # the rest of work that came to its end, and whose output is somewhere else now
         file, plain = self.unfinished / SETTINGS, json.loads(json.dumps(settings))
         if file.is_file():
             earlier = json.loads(file.read_text("utf-8"))
@@ -90,7 +95,7 @@ class Finish(Step):
     """The last step: writes the report beside the shards, and gives them their name."""
 
     def __init__(self, folder: Folder, phases: Sequence[Phase], facts: Mapping[str, Any]) -> None:
-        super().__init__("finish")
+        super().__init__(FINISH)
         self.folder, self.facts = folder, dict(facts)
         self.phases = [Phase(one.name, one.stage, (), one.tasks) for one in phases]
 

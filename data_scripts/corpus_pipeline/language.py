@@ -49,7 +49,7 @@ class LanguageRule(Rule):
         if self.file is None:
             known = set(_packaged().labels)
         else:
-            known = {label.removeprefix(LABEL).partition("_")[0] for label in _fasttext(self.file).get_labels()}
+            known = {name for label in _fasttext(self.file).get_labels() for name in _names(label.removeprefix(LABEL))}
         if unknown := sorted(set(self.stage.keep) - known):
             raise InputError(f"The identifier of languages does not know {', '.join(unknown)}.")
 
@@ -60,12 +60,16 @@ class LanguageRule(Rule):
             language, probability = _packaged().classify(text)
             return language, float(probability)
         (label,), (probability,) = _fasttext(self.file).predict(text.replace("\n", " "), k=1)
-        # GlotLID's labels name the script too.
-        return label.removeprefix(LABEL).partition("_")[0], float(probability)
+        return label.removeprefix(LABEL), float(probability)
 
     def examine(self, document: Any) -> str | None:
         """Identify it."""
         language, probability = self.identify(document.text)
-        if language not in self.stage.keep:
+        if _names(language).isdisjoint(self.stage.keep):
             return f"is_{language}"
         return None if probability >= self.stage.least else "unsure"
+
+
+def _names(label: str) -> set[str]:
+    """Return what a label may be called: GlotLID's name the script too, as `kor_Hang`."""
+    return {label, label.partition("_")[0]}

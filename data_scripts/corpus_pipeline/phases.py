@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from corpus_pipeline.decontamination import Contamination
-from corpus_pipeline.duplicates import PLACES, StoredDocuments, exact_steps, near_steps, store
+from corpus_pipeline.duplicates import StoredDocuments, exact_steps, near_steps, store
 from corpus_pipeline.language import LanguageRule
 from corpus_pipeline.perplexity import PerplexityRule
 from corpus_pipeline.profile import Profile
+from corpus_pipeline.reading import ORIGINS, Origins
 from corpus_pipeline.step import Meter
 from corpus_pipeline.text_rules import HasText, LineRules, NormalForm, Sampling, ScriptRule
 from corpus_pipeline.words import SpaceWords
@@ -57,7 +58,7 @@ class _Plan:
 def plan_phases(profile: Profile, readers: Sequence[Any], folder: Path, tasks: int) -> list[Phase]:
     """Lay out the stages that are on, in their order, over as few runs as can be."""
     plan = _Plan(tasks)
-    plan.stage("read", *readers, HasText())
+    plan.stage("read", *readers, Origins(), HasText())
     for name, make in RULES.items():
         settings = getattr(profile, name)
         if settings is not None:
@@ -132,5 +133,5 @@ def _writer(form: str, folder: Path) -> Any:
 
 
 def _record(_writer: object, document: Any) -> dict[str, Any]:
-    source = next((document.metadata[name] for name in PLACES if document.metadata.get(name)), None)
-    return {"id": str(document.id), "text": document.text, "source": None if source is None else str(source)}
+    source = next((document.metadata[name] for name in ORIGINS if name in document.metadata), None)
+    return {"id": str(document.id), "text": document.text, "source": source}

@@ -127,10 +127,18 @@ def _change(content: dict[str, Any], change: str) -> None:
         raise UnknownNameError("stage", stage, SECTIONS if option else switched)
     found = _yaml(f"value: {value}", f"--set {change}")["value"]
     if option:
+        found = _as_text(found, value, stage, option)
         section = content.get(stage)
         content[stage] = {**(section if isinstance(section, dict) else {}), option: found}
     else:
         content[stage] = found
+
+
+def _as_text(found: Any, value: str, stage: str, option: str) -> Any:
+    """Return what was typed where text is wanted, and YAML takes it for something else: 12:00:00, no."""
+    kind = next((str(one.type) for one in fields(SECTIONS[stage]) if one.name == option), "")
+    wants_text = kind in ("str", "str | None", "tuple[str, ...]")
+    return found if not wants_text or found is None or isinstance(found, str | list) else value
 
 
 def _section(name: str, values: Any, place: str) -> Any:

@@ -5,22 +5,36 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from corpus_pipeline.stages import Read
 from corpus_pipeline.step import Step
 from vocabx.core.corpus import Corpus
-from vocabx.core.errors import CorpusError, InputError, MissingExtraError
+from vocabx.core.errors import CorpusError, InputError, MissingExtraError, VocabxError
 
-__all__ = ["LocalFiles", "describe_inputs", "open_inputs", "reading_steps"]
+__all__ = [
+    "ORIGINS",
+    "Archives",
+    "LocalFiles",
+    "Origins",
+    "RemoteFiles",
+    "describe_inputs",
+    "find_files",
+    "open_inputs",
+    "reading_steps",
+]
 
 HUB = "hub:"
 ARCHIVES = (".warc", ".warc.gz", ".wet", ".wet.gz")
 PLAIN_ARCHIVES = (".wet", ".wet.gz")
 TEXT = (".txt", ".txt.gz", ".txt.zst")
-REMOTE_LINES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+RECORDS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+ORIGINS = ("url", "source", "file_path", "dataset")
+"""What of a document's metadata says where it is from, the best first."""
 SECONDS_OF_A_PAGE = 60.0
 """Long, so that what is read does not depend on how busy a machine is."""
 
@@ -38,30 +52,146 @@ class LocalFiles(Step):
 
     def __call__(self, data: Iterable[Any] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         """Pass on what comes from other readers, then read."""
-        from datatrove.data import Document
-
         yield from data or ()
         for file, part, parts in shares(self.corpus.files, rank, world_size):
-            texts = itertools.islice(enumerate(self._documents(file)), part, None, parts)
-            name = self.names[file]
-            yield from (Document(text, f"{name}:{number}", [], {"source": name}) for number, text in texts)
+            found = documents(self.corpus, file, self.stage, self.names[file])
+            yield from itertools.islice(found, part, None, parts)
 
-    def _texts(self, file: Path) -> Iterator[str]:
-        try:
-            yield from self.corpus.texts_of(file)
-        except CorpusError as error:
-            raise CorpusError(str(error).replace("--text-field", "--set read.text_field=NAME")) from error
 
-    def _documents(self, file: Path) -> Iterator[str]:
-        texts = self._texts(file)
-        if not file.name.endswith(TEXT) or (self.stage.document, self.stage.lines) == ("line", 1):
-            return texts
-        if self.stage.document == "file":
-            return iter(["\n".join(texts)])
-        if self.stage.document == "line":
-            return map("\n".join, _groups(texts, self.stage.lines))
-        groups = itertools.groupby(texts, key=lambda line: bool(line.strip()))
-        return ("\n".join(lines) for has_text, lines in groups if has_text)
+class RemoteFiles(Step):
+    """Documents of files elsewhere: each is brought to this machine by one task, and read as a local one is."""
+
+    def __init__(self, address: str, stage: Read) -> None:
+        super().__init__("read remote files")
+        self.address, self.stage = address, stage
+
+    def check(self) -> None:
+        """Look for the files; raise `InputError` where there is none."""
+        find_files(self.address)
+
+    def __call__(self, data: Iterable[Any] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        """Pass on what comes from other readers, then read."""
+        yield from data or ()
+        system, names = find_files(self.address)
+        for name in names[rank::world_size]:
+            with tempfile.TemporaryDirectory() as folder:
+                local = Path(folder, name.rpartition("/")[2])
+                with _reaching(self.address):
+                    system.get_file(name, str(local))
+                source = system.unstrip_protocol(name)
+                yield from documents(Corpus((local,), self.stage.text_field), local, self.stage, source)
+
+
+class Archives(Step):
+    """Pages of web archives, with their HTML if they have any."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("read web archives")
+        self.name_of_files = name if "://" in name else str(Path(name).expanduser().absolute())
+
+    def check(self) -> None:
+        """Look for the files and for what reads them.
+
+        Raises
+        ------
+        InputError
+            When there is no such file.
+        MissingExtraError
+            When what reads them is not installed.
+        """
+        for module in ("warcio", "cchardet", "magic"):
+            try:
+                importlib.import_module(module)
+            except ImportError as error:
+                raise MissingExtraError("Reading web archives", "data") from error
+        find_files(self.name_of_files)
+
+    def __call__(self, data: Iterable[Any] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        """Pass on what comes from other readers, then read."""
+        yield from data or ()
+        system, names = find_files(self.name_of_files)
+        for name in names[rank::world_size]:
+            with _reaching(self.name_of_files), system.open(name, "rb", compression="infer") as stream:
+                yield from self._pages(stream, name)
+
+    def _pages(self, stream: Any, name: str) -> Iterator[Any]:
+        from datatrove.data import Document
+        from datatrove.pipeline.readers.warc import process_record
+        from warcio.archiveiterator import ArchiveIterator
+
+        for record in ArchiveIterator(stream):
+            page = process_record(record)
+            if page:
+                yield Document(page["text"], page["id"], [], {"url": page["url"]})
+        try:  # what is cut off looks to the iterator like what has ended
+            stream.read(1)
+        except EOFError as error:
+            raise CorpusError(f"{name} ends in the middle of a page; fetch it again.") from error
+
+
+class Origins(Step):
+    """Leaves of what readers say beside the text only where it is from: nobody reads the rest."""
+
+    def __init__(self) -> None:
+        super().__init__("origins")
+
+    def __call__(self, data: Iterable[Any] | None = None, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        """Pass on everything."""
+        for document in data or ():
+            found = {name: document.metadata.get(name) for name in ORIGINS}
+            document.metadata = {name: str(value) for name, value in found.items() if value}
+            yield document
+
+
+def find_files(address: str) -> tuple[Any, list[str]]:
+    """Return a file system and the names of the files there that an address or a pattern means.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it cannot be asked.
+    """
+    from fsspec.core import url_to_fs
+
+    with _reaching(address):
+        system, name = url_to_fs(address)
+        found = sorted(system.glob(name)) if "*" in name else [name] * system.exists(name)
+    if not found:
+        raise InputError(f"There is no file {address}.")
+    return system, found
+
+
+@contextmanager
+def _reaching(address: str) -> Iterator[None]:
+    try:
+        yield
+    except VocabxError:
+        raise
+    except Exception as error:  # each kind of place has errors of its own
+        raise InputError(f"{address} cannot be read: {' '.join(str(error).split())[:200]}") from error
+
+
+def documents(corpus: Corpus, file: Path, stage: Read, name: str) -> Iterator[Any]:
+    """Yield the documents of a file, which is known as `name`."""
+    from datatrove.data import Document
+
+    try:
+        for number, text in enumerate(_document_texts(corpus.texts_of(file), file, stage)):
+            yield Document(text, f"{name}:{number}", [], {"source": name})
+    except CorpusError as error:
+        said = str(error).replace("--text-field", "--set read.text_field=NAME")
+        raise CorpusError(said.replace(str(file), name) if "://" in name else said) from error
+
+
+def _document_texts(texts: Iterator[str], file: Path, stage: Read) -> Iterator[str]:
+    if not file.name.endswith(TEXT) or (stage.document, stage.lines) == ("line", 1):
+        return texts
+    if stage.document == "file":
+        return iter(["\n".join(texts)])
+    if stage.document == "line":
+        return map("\n".join, _groups(texts, stage.lines))
+    groups = itertools.groupby(texts, key=lambda line: bool(line.strip()))
+    return ("\n".join(lines) for has_text, lines in groups if has_text)
 
 
 def _groups(lines: Iterator[str], size: int) -> Iterator[list[str]]:
@@ -91,8 +221,8 @@ def open_inputs(inputs: Sequence[str], stage: Read) -> Corpus | None:
     for name in inputs:
         if name.endswith(ARCHIVES) and "://" not in name and not Path(name).expanduser().is_file():
             raise InputError(f"There is no web archive {name}.")
-        if "://" in name:
-            _remote_reader(name, stage)
+        if "://" in name and not name.endswith((*ARCHIVES, *RECORDS, *TEXT)):
+            raise InputError(f"{name} must be a .txt, .jsonl, .parquet or WARC file, or a pattern of such.")
     local = [str(Path(name).expanduser()) for name in inputs if _is_local_text(name)]
     return Corpus.open(local, stage.text_field) if local else None
 
@@ -114,7 +244,7 @@ def describe_inputs(inputs: Sequence[str], corpus: Corpus | None) -> list[list[A
 def reading_steps(inputs: Sequence[str], corpus: Corpus | None, stage: Read) -> list[Any]:
     """Return the steps that read all inputs; pages of web archives lose their HTML first."""
     pages = [name for name in inputs if name.endswith(ARCHIVES) and not name.endswith(PLAIN_ARCHIVES)]
-    steps: list[Any] = [_archive_reader(name) for name in pages]
+    steps: list[Any] = [Archives(name) for name in pages]
     if pages:
         from datatrove.pipeline.extractors import Trafilatura
 
@@ -123,34 +253,10 @@ def reading_steps(inputs: Sequence[str], corpus: Corpus | None, stage: Read) -> 
         except ImportError as error:
             raise MissingExtraError("Reading web archives", "data") from error
         steps.append(Trafilatura(timeout=SECONDS_OF_A_PAGE))
-    steps += [_archive_reader(name) for name in inputs if name.endswith(PLAIN_ARCHIVES)]
+    steps += [Archives(name) for name in inputs if name.endswith(PLAIN_ARCHIVES)]
     steps += [_hub_reader(name.removeprefix(HUB), stage) for name in inputs if name.startswith(HUB)]
-    steps += [_remote_reader(name, stage) for name in inputs if "://" in name and not name.endswith(ARCHIVES)]
+    steps += [RemoteFiles(name, stage) for name in inputs if "://" in name and not name.endswith(ARCHIVES)]
     return [*steps, LocalFiles(corpus, stage)] if corpus else steps
-
-
-def _split(name: str) -> tuple[str, str]:
-    folder, _, file = (name if "://" in name else str(Path(name).expanduser().absolute())).rpartition("/")
-    return folder, file
-
-
-def _archive_reader(name: str) -> Any:
-    from datatrove.pipeline.readers import WarcReader
-
-    folder, file = _split(name)
-    return WarcReader(folder, glob_pattern=file)
-
-
-def _remote_reader(name: str, stage: Read) -> Any:
-    from datatrove.pipeline.readers import JsonlReader, ParquetReader
-
-    folder, file = _split(name)
-    if file.endswith(ARCHIVES):
-        return _archive_reader(name)
-    for suffixes, reader in ((".parquet", ParquetReader), (REMOTE_LINES, JsonlReader)):
-        if file.endswith(suffixes):
-            return reader(folder, glob_pattern=file, text_key=stage.text_field)
-    raise InputError(f"{name} must be a .jsonl, .jsonl.gz, .jsonl.zst, .parquet or WARC file, or a pattern of such.")
 
 
 def _hub_reader(name: str, stage: Read) -> Any:

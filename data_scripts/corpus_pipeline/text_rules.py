@@ -15,8 +15,8 @@ from vocabx.core.scripts import check_script
 
 __all__ = ["HasText", "LineRules", "NormalForm", "Sampling", "ScriptRule"]
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
-LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85]")
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
+LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # those of str.splitlines
 TRAILING = re.compile(r"[^\S\n]+$", re.MULTILINE)
 
 

@@ -8,10 +8,11 @@ from functools import cache
 import regex
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-__all__ = ["SpaceWords", "script_share"]
+__all__ = ["UNSPACED", "SpaceWords", "script_share"]
 
-# Scripts that put no space between words: each of their characters counts as a word.
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
+"""Scripts that put no space between words: each of their characters counts as a word."""
+
 WORD = regex.compile(rf"[{UNSPACED}]\p{{M}}*|(?:(?![{UNSPACED}])[\w\p{{M}}])+|[^\w\s]")
 SENTENCE = regex.compile(r"[^.!?。！？।؟\n]+[.!?。！？।؟]*[\"'”’)\]]*|[.!?。！？।؟]+")
 LETTERS = regex.compile(r"\p{L}+")

@@ -23,7 +23,8 @@ def die(*arguments: object) -> None:
 
 def killed(run: Callable[[], object]) -> bool:
     """Run something in a fork; return whether it was killed."""
-    assert threading.active_count() == 1, threading.enumerate()  # a fork has none of the others
+    # A fork has none of the others. fsspec's loop, which other tests leave behind, is not missed.
+    assert {thread.name for thread in threading.enumerate()} <= {"MainThread", "fsspecIO"}, threading.enumerate()
     child = os.fork()
     if not child:
         try:

@@ -63,6 +63,20 @@ def test_one_path_may_stand_alone_where_several_may_be(profile: Any, tmp_path: P
         read(profile, tmp_path, "near: {}\n", "decontaminate.against=nope")
 
 
+def test_what_is_typed_for_a_text_is_that_text_whatever_yaml_takes_it_for(profile: Any, tmp_path: Path) -> None:
+    changes = (
+        "slurm.time=12:00:00",
+        "slurm.partition=1",
+        "slurm.qos='high'",
+        "language.keep=no",
+        "slurm.gpus_per_task=2",
+    )
+    found = read(profile, tmp_path, "near: {}\n", *changes)
+    assert (found.slurm.time, found.slurm.partition, found.slurm.qos) == ("12:00:00", "1", "high")
+    assert (found.language.keep, found.slurm.gpus_per_task) == (("no",), 2)
+    assert read(profile, tmp_path, "language: {keep: sw}\n", "language.fasttext=null").language.fasttext is None
+
+
 def test_a_stage_that_is_not_known_is_answered_by_those_that_are(profile: Any) -> None:
     with pytest.raises(UnknownNameError) as caught:
         profile.find_profile("korean", ["foo=on"])
