@@ -18,9 +18,7 @@ Time    As long as the network takes: `--files N` takes so many files of those t
 from __future__ import annotations
 
 import argparse
-import hashlib
 import http.client
-import json
 import lzma
 import os
 import re
@@ -30,12 +28,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, cast
 
-import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError
+from downloads import ask_hub, checksum, fetch_from_hub, read_records, write_records
 
 from vocabx.core.errors import InputError, OutputError, UnknownNameError, VocabxError
 from vocabx.core.report import Report, Table
@@ -127,29 +123,6 @@ class Record:
     files: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def read_records(data: Path) -> dict[str, Record]:
-    """Read what earlier runs noted."""
-    try:
-        return {name: Record(**parts) for name, parts in json.loads((data / RECORD).read_text("utf-8")).items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{data / RECORD} cannot be read; take it away to begin anew: {error}") from error
-
-
-def write_records(data: Path, records: Mapping[str, Record]) -> None:
-    """Write what is known, whole or not at all."""
-    staged = data / f".{RECORD}.incomplete"
-    staged.write_text(json.dumps({name: vars(one) for name, one in records.items()}, indent=1) + "\n", "utf-8")
-    os.replace(staged, data / RECORD)
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def parse_name(name: str) -> tuple[Source, str]:
     """Return the source and the code of `SOURCE:CODE`."""
     source, _, code = name.partition(":")
@@ -185,13 +158,23 @@ def get(name: str, data: Path, record: Record, files: int = 1) -> bool:
         is_new = True
         print(f"fetching {name}: {path}", file=sys.stderr)
         if isinstance(source, HubSource):
-            staged = _hub_file(source, path, record, folder)
+            staged = fetch_from_hub(source.repository, path, record.commit, folder)
         elif readable(target) != target and target.is_file():
             staged = target  # a run was stopped while it compressed this anew
         else:
             staged = download(url, target.with_name(f".{target.name}.incomplete"))
         record.files[path] = keep(staged, target, promised or (known[1] if known else None), f"{path} of {name}")
     return is_new
+
+
+def _hub_files(source: HubSource, code: str, record: Record, files: int) -> dict[str, str | None]:
+    """Return the first files of a slice with their checksums, of the commit that was noted."""
+    known = sorted(record.files)[:files]
+    if record.commit and len(known) == files:
+        return dict.fromkeys(known)
+    offered = ask_hub(source.repository, record.commit, source.revision)
+    record.commit = offered.commit
+    return {path: offered.promised[path] for path in offered.find(source.pattern.format(code=code))[:files]}
 
 
 def keep(staged: Path, target: Path, expected: str | None, what: str) -> list[Any]:
@@ -229,43 +212,6 @@ def recompress(path: Path, final: Path) -> None:
         raise InputError(f"{path} is not what xz makes: {error}. Take it away and run again.") from error
     os.replace(staged, final)
     path.unlink()
-
-
-# --- the hub ------------------------------------------------------------------------------------------------------
-
-
-def _hub_files(source: HubSource, code: str, record: Record, files: int) -> dict[str, str | None]:
-    """Return the first files of a slice with their checksums, of the commit that was noted."""
-    pattern = source.pattern.format(code=code)
-    known = sorted(record.files)[:files]
-    if record.commit and len(known) == files:
-        return dict.fromkeys(known)
-    try:
-        info = huggingface_hub.HfApi().dataset_info(
-            source.repository, revision=record.commit or source.revision, files_metadata=True
-        )
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise InputError(f"The hub cannot be asked for {source.repository}: {_first_line(error)}") from error
-    record.commit = record.commit or info.sha
-    promised = {one.rfilename: one.lfs.sha256 if one.lfs else None for one in info.siblings or ()}
-    found = sorted(path for path in promised if fnmatch(path, pattern))
-    if not found:
-        raise InputError(f"{source.repository} has no file {pattern} in its commit {record.commit}.")
-    return {path: promised[path] for path in found[:files]}
-
-
-def _hub_file(source: HubSource, path: str, record: Record, folder: Path) -> Path:
-    try:
-        place = huggingface_hub.hf_hub_download(
-            source.repository, path, repo_type="dataset", revision=record.commit, local_dir=folder
-        )
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise InputError(f"{source.repository} cannot be fetched: {_first_line(error)}") from error
-    return Path(place)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 # --- HTTP ---------------------------------------------------------------------------------------------------------
@@ -343,7 +289,7 @@ def bring(names: Sequence[str], data: Path, files: int, is_update: bool) -> None
         parse_name(name)
     try:
         data.mkdir(parents=True, exist_ok=True)
-        records = read_records(data)
+        records = read_records(data / RECORD, Record)
         for name in names:
             record = Record() if is_update else records.get(name, Record())
             try:
@@ -351,7 +297,7 @@ def bring(names: Sequence[str], data: Path, files: int, is_update: bool) -> None
             finally:
                 if record.files:
                     records[name] = record
-                    write_records(data, records)
+                    write_records(data / RECORD, records)
             licence = SOURCES[name.partition(":")[0]].licence
             print(f"{name}: {'complete' if is_new else 'there already'}. Licence: {licence}.")
     except OSError as error:

@@ -23,17 +23,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pyarrow.parquet
-from huggingface_hub.errors import HfHubHTTPError
+from downloads import ask_hub, checksum, fetch_from_hub, read_records, write_records, write_whole
 
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.report import Report, Table
@@ -202,36 +199,6 @@ class Record:
             )
 
 
-def read_records(data: Path) -> dict[str, Record]:
-    """Read the checksums of earlier runs."""
-    try:
-        content = json.loads((data / RECORD).read_text("utf-8"))
-        return {name: Record(**parts) for name, parts in content.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{data / RECORD} cannot be read; take it away to begin anew: {error}") from error
-
-
-def write_records(data: Path, records: Mapping[str, Record]) -> None:
-    """Write the checksums, whole or not at all."""
-    write_whole(data / RECORD, json.dumps({name: vars(one) for name, one in records.items()}, indent=1) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.incomplete")
-    staged.write_bytes(text.encode())
-    os.replace(staged, path)
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def get(name: str, data: Path, record: Record) -> bool:
     """Bring one source, and note in its record what it is; return whether anything was to be fetched.
 
@@ -245,21 +212,12 @@ def get(name: str, data: Path, record: Record) -> bool:
         (folder / path).is_file() and record.written.get(path) == checksum(folder / path) for path in source.files
     ):
         return False
-    try:
-        info = huggingface_hub.HfApi().dataset_info(
-            source.repository, revision=record.commit or source.revision, files_metadata=True
-        )
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise InputError(f"The hub cannot be asked for {source.repository}: {_first_line(error)}") from error
-    record.commit = record.commit or info.sha
-    promised = {one.rfilename: one.lfs.sha256 if one.lfs else None for one in info.siblings or ()}
+    offered = ask_hub(source.repository, record.commit, source.revision)
+    record.commit = offered.commit
     for path, pattern in source.files.items():
-        found = sorted(file for file in promised if fnmatch(file, pattern))
-        if not found:
-            raise InputError(f"{source.repository} has no file {pattern} in its commit {record.commit}.")
         rows, names = list[Row](), list[str]()
-        for file in found:
-            place = fetch(source.repository, file, record, promised[file])
+        for file in offered.find(pattern):
+            place = fetch(source.repository, file, record, offered.promised[file])
             names = label_names(place) or names
             rows += pyarrow.parquet.read_table(place).to_pylist()
         text = "".join(f"{line}\n" for line in source.lines(path, rows, names))
@@ -272,12 +230,7 @@ def get(name: str, data: Path, record: Record) -> bool:
 def fetch(repository: str, file: str, record: Record, promised: str | None) -> Path:
     """Fetch one file into the hub's cache and compare it with what the hub promised and with what it was before."""
     print(f"fetching {repository}: {file}", file=sys.stderr)
-    try:
-        place = Path(
-            huggingface_hub.hf_hub_download(repository, file, repo_type="dataset", revision=record.commit or "main")
-        )
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise InputError(f"{repository} cannot be fetched: {_first_line(error)}") from error
+    place = fetch_from_hub(repository, file, record.commit)
     found = checksum(place)
     if promised is not None and found != promised:
         raise InputError(f"{file} of {repository} came damaged: take {place} away and run again.")
@@ -290,10 +243,6 @@ def label_names(file: Path) -> list[str]:
     metadata = pyarrow.parquet.read_schema(file).metadata or {}
     features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     return list(features.get("label", {}).get("names", ()))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 # --- command line -------------------------------------------------------------------------------------------------
@@ -319,12 +268,12 @@ def main() -> None:
     if unknown := sorted(set(options.names) - SOURCES.keys()):
         parser.error(f"there is no {', '.join(unknown)}; choose from {', '.join(SOURCES)}")
     try:
-        records = read_records(options.data)
+        records = read_records(options.data / RECORD, Record)
         for name in options.names or SOURCES:
             record = Record() if options.update else records.get(name, Record())
             is_new = get(name, options.data, record)
             records[name] = record
-            write_records(options.data, records)
+            write_records(options.data / RECORD, records)
             print(f"{name}: {'complete' if is_new else 'there already'}. Licence: {SOURCES[name].licence}.")
     except VocabxError as error:
         raise SystemExit(str(error)) from error

@@ -22,6 +22,7 @@ import pytest
 
 from vocabx.core.corpus import Corpus
 
+SCRIPTS = Path(__file__).parents[2] / "data_scripts"
 WORDS = "".join(f"나라 country{number}\n" for number in range(5000)).encode()
 
 
@@ -62,7 +63,8 @@ class Server:
 
 
 @pytest.fixture
-def script() -> Any:
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     return import_module("data_scripts.get_corpora")
 
 

@@ -19,6 +19,7 @@ import pytest
 from vocabx.eval.harness.kobest import KOBEST, read_kobest
 from vocabx.eval.harness.nli import find_nli_file, read_nli
 
+SCRIPTS = Path(__file__).parents[2] / "data_scripts"
 LABELS = ["entailment", "neutral", "contradiction"]
 PAIRS = [
     {"premise": 'He said "no".', "hypothesis": "해\u2028 달", "label": 2},
@@ -66,7 +67,7 @@ class FakeHub:
         sha = self.promises.get(name, hashlib.sha256(file.read_bytes()).hexdigest())
         return SimpleNamespace(rfilename=name, lfs=SimpleNamespace(sha256=sha) if name.endswith("parquet") else None)
 
-    def download(self, repository: str, file: str, *, repo_type: str, revision: str) -> str:
+    def download(self, repository: str, file: str, *, repo_type: str, revision: str, local_dir: None) -> str:
         assert repo_type == "dataset"
         self.calls.append((file, revision))
         return str(self.root / repository / file)
@@ -85,7 +86,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 
 @pytest.fixture
-def script() -> Any:
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     return import_module("data_scripts.get_evaluation_data")
 
 
