@@ -182,11 +182,13 @@ def keep(staged: Path, target: Path, expected: str | None, what: str) -> list[An
     size, found = staged.stat().st_size, checksum(staged)
     if expected is not None and found != expected:
         staged.unlink()  # or the next run would take it for good
+        _tag_of(staged).unlink(missing_ok=True)
         raise InputError(
             f"{what} has the SHA-256 {found[:12]}..., and {expected[:12]}... was expected. If it was changed there and "
             "the new one is right, run again with --update."
         )
     os.replace(staged, target)
+    _tag_of(staged).unlink(missing_ok=True)
     final = readable(target)
     if final != target:
         recompress(target, final)
@@ -226,25 +228,30 @@ def download(url: str, staged: Path) -> Path:
         When the server cannot be reached, lacks the file, or breaks off too often.
     """
     staged.parent.mkdir(parents=True, exist_ok=True)
-    tag = staged.with_name(f"{staged.name}.etag")
     for attempt in range(RETRIES):
         try:
-            if _continue(url, staged, tag):
-                tag.unlink(missing_ok=True)
+            if _continue(url, staged):
                 return staged
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # what is there is not a beginning of what is offered now
-                staged.unlink(missing_ok=True)
-                continue
-            raise InputError(f"{url} cannot be fetched: {error.code} {error.reason}.") from error
+            if error.code != 416:
+                raise InputError(f"{url} cannot be fetched: {error.code} {error.reason}.") from error
+            if staged.is_file() and error.headers["Content-Range"] == f"bytes */{staged.stat().st_size}":
+                return staged  # a run was stopped after the last byte, before the file had its name
+            staged.unlink(missing_ok=True)  # what is there is not a beginning of what is offered now
         except (OSError, http.client.HTTPException) as error:
             if attempt == RETRIES - 1:
                 raise InputError(f"{url} cannot be fetched: {error}") from error
     raise InputError(f"{url} broke off {RETRIES} times; run again to go on from there.")
 
 
-def _continue(url: str, staged: Path, tag: Path) -> bool:
+def _tag_of(staged: Path) -> Path:
+    """Return where the version of a file is noted until it has its name."""
+    return staged.with_name(f"{staged.name}.etag")
+
+
+def _continue(url: str, staged: Path) -> bool:
     """Ask for the rest of a file, and write what comes; return whether it is whole now."""
+    tag = _tag_of(staged)
     have = staged.stat().st_size if staged.is_file() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "vocabx"})
     if have:
@@ -255,9 +262,10 @@ def _continue(url: str, staged: Path, tag: Path) -> bool:
         if answer.status != 206:
             have = 0
         length = answer.headers.get("Content-Length")
-        if answer.headers.get("ETag") and not answer.headers["ETag"].startswith("W/"):
-            tag.write_text(answer.headers["ETag"], "utf-8")
         with staged.open("ab" if have else "wb") as file:
+            # Once the file is emptied, or a run that is stopped here leaves the new tag beside the old bytes.
+            if answer.headers.get("ETag") and not answer.headers["ETag"].startswith("W/"):
+                tag.write_text(answer.headers["ETag"], "utf-8")
             came = 0
             while block := cast("bytes", answer.read(BLOCK)):
                 file.write(block)

@@ -46,8 +46,11 @@ class Server:
                 tag = f'"{hashlib.md5(content).hexdigest()}"'
                 is_same = self.headers["If-Range"] in (None, tag)
                 begin = int(asked[6:-1]) if asked and server.has_ranges and is_same else 0
-                if begin > len(content):
-                    self.send_error(416)
+                if begin >= len(content):
+                    self.send_response(416)
+                    self.send_header("Content-Range", f"bytes */{len(content)}")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
                 self.send_response(206 if begin else 200)
                 self.send_header("Content-Length", str(len(content) - begin))
@@ -122,6 +125,52 @@ def test_a_file_that_changed_between_two_parts_comes_anew_and_whole(
     server.files["en-ko.txt"], server.most = WORDS[::-1], 10**9
     run(script, monkeypatch, "muse:en-ko", "--data", tmp_path)
     assert (tmp_path / "muse.en-ko" / "en-ko.txt").read_bytes() == WORDS[::-1]
+
+
+@pytest.fixture
+def stopped(script: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a run leaves that fetched a whole file and was stopped while it computed the checksum."""
+    server.files["en-ko.txt"] = WORDS
+
+    def stop(path: Path) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "checksum", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(script, monkeypatch, "muse:en-ko", "--data", tmp_path)
+    server.ranges.clear()
+    staged = tmp_path / "muse.en-ko" / ".en-ko.txt.incomplete"
+    assert staged.read_bytes() == WORDS
+    return staged
+
+
+def test_a_whole_file_that_was_stopped_before_it_had_its_name_is_not_fetched_again(
+    script: Any, server: Server, stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(script, monkeypatch, "muse:en-ko", "--data", tmp_path)
+    assert server.ranges == [f"bytes={len(WORDS)}-"]
+    assert [(path.name, path.read_bytes()) for path in stopped.parent.iterdir()] == [("en-ko.txt", WORDS)]
+
+
+def test_a_whole_file_that_was_stopped_and_then_changed_comes_anew_even_in_the_same_size(
+    script: Any, server: Server, stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["en-ko.txt"] = WORDS[::-1]
+    run(script, monkeypatch, "muse:en-ko", "--data", tmp_path)
+    assert server.ranges == [f"bytes={len(WORDS)}-"]
+    assert [(path.name, path.read_bytes()) for path in stopped.parent.iterdir()] == [("en-ko.txt", WORDS[::-1])]
+
+
+def test_a_file_that_is_longer_than_what_is_offered_comes_anew(
+    script: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["en-ko.txt"] = WORDS
+    (tmp_path / "muse.en-ko").mkdir()
+    (tmp_path / "muse.en-ko" / ".en-ko.txt.incomplete").write_bytes(WORDS + b"x")
+    run(script, monkeypatch, "muse:en-ko", "--data", tmp_path)
+    assert server.ranges == [f"bytes={len(WORDS) + 1}-", None]
+    assert (tmp_path / "muse.en-ko" / "en-ko.txt").read_bytes() == WORDS
 
 
 def test_other_bytes_than_the_first_time_are_a_sentence_until_they_are_wanted(
