@@ -303,8 +303,8 @@ class Decontaminate(Checked):
     """Text that shares `words` words in a row with an evaluation set is removed, by `document` or by `line`.
 
     Every cell of `.tsv`, every string of `.jsonl` and `.parquet` and every line of `.txt` in `against` is a text. One
-    that is shorter than `words`, and has at least `least_words`, is looked for whole. Two characters of a script without
-    spaces count as a word.
+    that is shorter than `words`, and has at least `least_words`, is looked for whole. In scripts without spaces two
+    characters count as a word.
     """
 
     against: tuple[str, ...] = ()
