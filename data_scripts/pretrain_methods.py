@@ -162,9 +162,11 @@ def make_model(name: str, options: argparse.Namespace) -> Path:
     texts = repeated("--corpus", options.corpus)
     if name.endswith(DISTILLED):
         before = make_model(name.removesuffix(DISTILLED), options)
-        vocabx("distill", before, *texts, "--out", out, "--snippets", options.snippets, "--dtype", options.dtype)
+        how = ("--snippets", options.snippets, "--dtype", options.dtype, "--seed", options.seed)
+        vocabx("distill", before, *texts, *how, "--out", out)
     else:
-        vocabx("extend", options.base, *texts, "--size", options.size, "--method", name, "--out", out)
+        how = ("--size", options.size, "--method", name, "--seed", options.seed)
+        vocabx("extend", options.base, *texts, *how, "--out", out)
     return out
 
 
@@ -227,9 +229,29 @@ def curve_table(models: Sequence[Trained]) -> Table:
 def measure(kind: str, models: Sequence[Path], texts: Sequence[str], options: argparse.Namespace) -> str:
     """Measure all models, the first one as it was before training, and return the tables."""
     result = options.out / f"{kind}.json"
-    if not result.exists():
+    if not result.exists() or measured_models(result) != [model.name for model in models]:
+        result.unlink(missing_ok=True)
         vocabx("evaluate", kind, *models, *repeated("--text", texts), *MEASURING, "--out", result)
     return vocabx("report", result, "--markdown")
+
+
+def measured_models(result: Path) -> list[str]:
+    """Return the names of the models in a file of results."""
+    return [model["name"] for model in json.loads(result.read_text("utf-8"))["models"]]
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Stop where models below `--out` were made with other options, and note these."""
+    file = options.out / "options.json"
+    given = {name: value for name, value in vars(options).items() if name not in ("picture", "out")}
+    # What an extension is trained for depends on the largest head, so on all methods together.
+    given["methods"] = sorted(given["methods"])
+    wanted = json.loads(json.dumps(given, default=str))
+    found = json.loads(file.read_text("utf-8")) if file.exists() else wanted
+    if changed := [name for name in wanted if found.get(name) != wanted[name]]:
+        sys.exit(f"{options.out} was made with other options ({', '.join(changed)}); give it another --out.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(wanted, indent=1), "utf-8")
 
 
 def page(models: Sequence[Trained], options: argparse.Namespace) -> Iterator[str]:
@@ -291,8 +313,11 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
+    if len(options.held_out) < 2:
+        parser.error("give two of --held-out: the target's, and the source's")
     if options.picture is not None:
         check_picture(options.picture, force=True)
+    check_options(options)
     models = train_all(options)
     print("\n".join(page(models, options)))
     if options.picture is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import timeit
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 
 from vocabx.core.arrays import Ints, Ragged
 from vocabx.core.errors import CheckpointError, InputError, MissingExtraError, UnknownNameError
+from vocabx.core.say import Say
 from vocabx.eval.windows import Window
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ __all__ = [
     "TYPES",
     "Decoder",
     "Start",
+    "advise_on_type",
     "choose_device",
     "choose_type",
     "load_decoder",
@@ -33,6 +36,8 @@ __all__ = [
 Start = Literal["bos", "eos", "uniform"]
 TYPES = ("float32", "bfloat16", "float16")
 """Types to compute in."""
+SIDE, CLEARLY_SLOWER = 256, 3
+"""Of the matrices by which types are compared, and from how many times on it is said."""
 
 
 def require_torch() -> ModuleType:
@@ -61,6 +66,21 @@ def choose_type(name: str) -> Any:
     if name not in TYPES:
         raise UnknownNameError("type to compute in", name, TYPES)
     return getattr(require_torch(), name)
+
+
+def advise_on_type(name: str, device: str | None, say: Say) -> None:
+    """Say so where a processor has no instructions for a type, and is far slower in it than in float32."""
+    if name == "float32" or choose_device(device) != "cpu":
+        return
+    torch = require_torch()
+
+    def seconds(kind: Any) -> float:
+        matrix = torch.ones(SIDE, SIDE, dtype=kind)
+        return min(timeit.repeat(lambda: matrix @ matrix, number=1, repeat=3))
+
+    slower = seconds(choose_type(name)) / seconds(torch.float32)
+    if slower > CLEARLY_SLOWER:
+        say(f"This processor is about {slower:.0f} times slower in {name} than in float32: leave out --dtype {name}")
 
 
 def start_of_text(tokenizer: Any) -> list[int]:

@@ -71,6 +71,31 @@ def test_states_come_nearer_to_the_teacher(small: Extended, tmp_path: Path) -> N
     assert "| held-out text | lines of the corpus, not trained on |" in card
 
 
+def test_the_error_does_not_depend_on_how_many_are_measured_together(small: Extended, tmp_path: Path) -> None:
+    one, many = (
+        run(small, tmp_path / str(size), batch_size=size, objective="hidden").before.hidden_error for size in (1, 64)
+    )
+    assert one == pytest.approx(many, rel=1e-4)
+
+
+def test_rows_of_a_float32_model_are_not_rounded_to_what_is_computed_in(tmp_path: Path) -> None:
+    small = extend_small(tmp_path, dtype="float32")
+    before = stored(small.directory)["model.embed_tokens.weight"]
+    run(small, tmp_path / "out", dtype="bfloat16", objective="hidden")
+    after = stored(tmp_path / "out")["model.embed_tokens.weight"]
+    changed = (after != before).any(1)
+    low = np.ascontiguousarray(after[changed]).view(np.uint32) & 0xFFFF
+    assert changed.any()
+    assert np.mean(low == 0) < 0.01
+
+
+def test_contexts_that_the_model_cannot_read_are_refused(small: Extended, tmp_path: Path) -> None:
+    room = json.loads((small.directory / "config.json").read_text())["max_position_embeddings"] - 1
+    with pytest.raises(InputError, match=f"reads {room:,} tokens of text at once, and .* is {room + 1:,}"):
+        run(small, tmp_path / "out", context_tokens=room + 1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(small: Extended, tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
         run(small, tmp_path / name, seed=seed)
@@ -158,6 +183,7 @@ def test_directories_that_have_nothing_to_distil_are_refused(small: Extended, tm
     [
         ({"contexts": 0}, "contexts must be at least 1, got 0"),
         ({"most_frequent": 0}, "most frequent must be at least 1, got 0"),
+        ({"seed": -1}, "seed must not be negative, got -1"),
         ({"context_tokens": 1}, "at least 2 old tokens, got 1"),
         ({"learning_rate": 0.0}, r"between 0 and 1, got 0\.0"),
         ({"learning_rate": float("nan")}, "between 0 and 1, got nan"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,19 @@ def test_a_loss_is_what_a_plain_loop_gives(opened: tuple[Subject, Batch], object
     assert loss(*opened, objective=objective) == pytest.approx(expected[objective], rel=1e-4)
     with_head = loss(*opened, objective=objective, head="next-token")
     assert with_head == pytest.approx(expected[objective] + expected["next"], rel=1e-4)
+
+
+@pytest.mark.parametrize("objective", ["hidden", "chunk-kl", "both"])
+def test_a_batch_in_which_nothing_comes_next_has_the_loss_of_its_states_alone(
+    opened: tuple[Subject, Batch], objective: str
+) -> None:
+    subject, batch = opened
+    ends = batch.student_mask & ~np.pad(batch.student_mask[:, 1:], ((0, 0), (0, 1)))
+    last = replace(batch, compared=batch.compared & ends)
+    assert last.compared.any()
+    for head in ("keep", "next-token"):
+        expected = 0.0 if objective == "chunk-kl" else loss(subject, last, objective="hidden")
+        assert loss(subject, last, objective=objective, head=head) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_model_that_reads_old_text_is_its_own_teacher(opened: tuple[Subject, Batch]) -> None:

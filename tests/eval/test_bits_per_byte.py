@@ -16,7 +16,7 @@ from vocabx.core.arrays import Ints
 from vocabx.core.errors import CheckpointError, InputError, MissingExtraError
 from vocabx.eval import bits_per_byte as module
 from vocabx.eval.bits_per_byte import BitsPerByte, bits_per_byte, score_documents
-from vocabx.eval.decoder import load_decoder
+from vocabx.eval.decoder import advise_on_type, load_decoder
 
 TEXTS = ["Hello, world!", "a", "한국어 문장입니다.", "x" * 50]
 LONG = "The quick brown fox jumps over the lazy dog. " * 5
@@ -132,6 +132,16 @@ def test_a_type_or_device_that_is_not_there_is_a_sentence(tmp_path: Path, chosen
 
 
 @pytest.mark.torch
+def test_a_type_in_which_the_processor_is_slow_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = list[str]()
+    seconds = iter([2.0, 0.1, 0.1, 0.1])
+    monkeypatch.setattr("timeit.repeat", lambda *_, **__: [next(seconds)])
+    for _ in range(2):
+        advise_on_type("bfloat16", "cpu", said.append)
+    advise_on_type("float32", "cpu", said.append)
+    assert said == ["This processor is about 20 times slower in bfloat16 than in float32: leave out --dtype bfloat16"]
+
+
 def test_a_document_starts_after_eos_where_there_is_no_bos() -> None:
     tokenizer = tiny_tokenizer(eos_token="</s>")
     model = tiny_model(len(tokenizer))

@@ -131,11 +131,24 @@ def test_stages_are_written_beside_the_output_where_they_are_asked_for(root: Pat
     assert verify(root / "kept-stage-1", root / "base").passed
 
 
+def test_a_model_after_a_stage_of_another_run_is_replaced_only_by_force_and_never_with_the_text(root: Path) -> None:
+    shutil.copytree(root / "ko", root / "other-stage-1")
+    shutil.copyfile(root / "corpus.txt", root / "other-stage-1" / "corpus.txt")
+    before = checksums(root / "other-stage-1")
+    with pytest.raises(OutputError, match=r"other-stage-1 exists already.*--force"):
+        train(root, "other", keep_stages=True)
+    with pytest.raises(OutputError, match=r"other-stage-1"):
+        train(root, "other", keep_stages=True, force=True, corpus=root / "other-stage-1" / "corpus.txt")
+    assert checksums(root / "other-stage-1") == before
+    train(root, "other", keep_stages=True, force=True)
+    assert checksums(root / "other-stage-1") != before
+
+
 def test_a_stage_that_could_not_be_written_is_said_before_anything_is_trained(root: Path) -> None:
     (root / "taken-stage-1").mkdir()
     (root / "taken-stage-1" / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match=r"taken-stage-1 was not written by vocabx"):
-        train(root, "taken", keep_stages=True)
+        train(root, "taken", keep_stages=True, force=True)
     assert not state_folder(root / "taken").exists()
 
 
@@ -258,6 +271,9 @@ def test_sequences_that_are_longer_than_the_context_are_said(root: Path) -> None
         ({"out": "ko", "force": True}, OutputError, "overlaps .*ko, which is read"),
         ({"out": "ko/trained"}, OutputError, "overlaps .*ko, which is read"),
         ({"held_out": ["absent.txt"]}, CorpusError, "no corpus file"),
+        ({"held_out": ["=tiny.txt"]}, VocabxError, "label in '=tiny.txt' is empty"),
+        ({"cache": "bad/cache"}, OutputError, "token cache .*bad/cache lies in .*bad"),
+        ({"cache": "ko/cache"}, OutputError, "token cache .*ko/cache lies in .*ko"),
         ({"cache": "tiny.txt"}, OutputError, "A part of the path is a file"),
         ({"corpus": "memory.txt"}, CorpusError, "cannot be read"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,52 @@ def test_other_files_of_the_same_names_another_order_and_another_field_are_refus
             train(root, "files", NEW_ROWS, corpus=other)
     with pytest.raises(TrainingError, match="--text-field was text and is body"):
         train(root, "files", NEW_ROWS, corpus=corpus, text_field="body")
+
+
+def test_a_corpus_that_has_changed_in_its_middle_is_refused(root: Path) -> None:
+    lines = [f"{number} {text}" for number, text in enumerate([(root / "corpus.txt").read_text()[:80]] * 40_000)]
+    corpus = root / "large.txt"
+    corpus.write_text("\n".join(lines))
+    with pytest.raises(KeyboardInterrupt):
+        train(root, "middle", NEW_ROWS, corpus=corpus, say=stop_at("step 5 of 8"))
+    lines[20_000:20_010] = lines[20_009:19_999:-1]
+    corpus.write_text("\n".join(lines))
+    with pytest.raises(TrainingError, match=r"the text of --corpus has changed"):
+        train(root, "middle", NEW_ROWS, corpus=corpus)
+
+
+def test_what_force_gives_up_is_said(root: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(root, "slip", NEW_ROWS, say=stop_at("step 5 of 8"))
+    said: list[str] = []
+    train(root, "slip", NEW_ROWS, seed=1, force=True, say=said.append)
+    assert "giving up the run that was begun otherwise: --seed was 0 and is 1" in said
+
+
+@pytest.mark.parametrize("file", ["trained.safetensors", "optimizer.pt", "trainer_state.json", "rng_state.pth"])
+def test_a_saved_state_that_is_damaged_is_a_sentence_and_an_older_one_will_do(root: Path, file: str) -> None:
+    whole = train(root, f"unharmed {file}", NEW_ROWS)
+    out = f"damaged {file}"
+    with pytest.raises(KeyboardInterrupt):
+        train(root, out, NEW_ROWS, say=stop_at("step 7 of 8"))
+    older, newer = sorted((state_folder(root / out) / "stage-1").glob("checkpoint-*"))
+    (newer / file).write_bytes((newer / file).read_bytes()[:20])
+    with pytest.raises(TrainingError, match=r"checkpoint-6 is damaged: .* Remove it, and the same command goes on"):
+        train(root, out, NEW_ROWS)
+    assert older.is_dir()
+    shutil.rmtree(newer)
+    train(root, out, NEW_ROWS)
+    assert checksums(root / out)[WEIGHTS] == checksums(root / f"unharmed {file}")[WEIGHTS]
+    assert len(whole.points) == 8
+
+
+def test_weights_after_a_stage_that_are_damaged_are_a_sentence(root: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(root, "harmed", say=stop_at("step 7 of 8"))
+    (weights,) = state_folder(root / "harmed").glob("after-stage-1.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(TrainingError, match=r"after-stage-1.safetensors is damaged: .* to begin anew"):
+        train(root, "harmed")
 
 
 def test_lines_of_the_curve_and_saved_states_may_be_as_far_apart_as_one_likes_when_a_run_goes_on(root: Path) -> None:

@@ -11,7 +11,6 @@ import click
 from vocabx.cli.options import (
     LEFT_BEHIND,
     as_json_option,
-    force_option,
     hide_loading_bars,
     hub_options,
     print_report,
@@ -109,7 +108,11 @@ __all__ = ["pretrain"]
 @click.option("--language", "languages", multiple=True, metavar="CODE", help="Name a language in the model card.")
 @hub_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory to write.")
-@force_option
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace an earlier output of vocabx, and give up a run in between that was begun with other options.",
+)
 @as_json_option
 def pretrain(
     model: str,

@@ -17,12 +17,13 @@ from vocabx.core.report import Cell, Report
 from vocabx.core.segmenter import Segmenter
 from vocabx.core.setting_types import as_path
 from vocabx.distillation.contexts import Contexts, ContextSampler
-from vocabx.distillation.settings import NEXT_TOKEN, DistillationSettings
+from vocabx.distillation.settings import DistillationSettings
 from vocabx.distillation.subject import Subject, open_manifest, open_subject
 from vocabx.distillation.text import DistillationText, frequencies
 from vocabx.distillation.training import measure_distance, train_rows
 from vocabx.distillation.writing import write_distilled
 from vocabx.eval.bits_per_byte import score_documents
+from vocabx.eval.decoder import advise_on_type
 from vocabx.manifest import installed_versions
 from vocabx.output import output_directory
 from vocabx.stages import Stages
@@ -184,35 +185,35 @@ def distill(
         with stages("opening the model"):
             subject = open_subject(source, manifest, _segmenter(base), settings)
             settings = settings.decided(subject.is_causal)
+            advise_on_type(settings.dtype, settings.device, stages.say)
         with stages("drawing contexts"):
             contexts, measured = draw_contexts(subject, text, settings)
         with stages("measuring before"):
             before = _measure(subject, measured, text, settings)
         with stages("distilling"):
-            losses = train_rows(subject, contexts, settings, stages.say)
+            trained = train_rows(subject, contexts, settings, stages.say)
         with stages("measuring after"):
             after = _measure(subject, measured, text, settings)
         counts = contexts.counts(manifest.plan.tokens)
         wanted = min(settings.most_frequent or len(subject.known), len(subject.known))
-        ids = np.flatnonzero(counts)
         distillation = Distillation(
             settings=settings,
             new=manifest.plan.new,
-            trained=len(ids),
+            trained=len(trained.ids),
             without_pieces=manifest.plan.new - len(subject.known),
-            without_context=wanted - len(ids),
+            without_context=wanted - len(trained.ids),
             snippets=len(contexts),
             contexts=int(counts.sum()),
             teacher_tokens=int(subject.pieces.lengths[contexts.snippets.values].sum()),
             student_tokens=len(contexts.snippets.values),
-            losses=losses,
+            losses=trained.losses,
             before=before,
             after=after,
             corpus=_names(text.corpus),
             held_out=_names(text.held_out),
         )
         with stages("writing"):
-            write_distilled(subject, ids, settings.head == NEXT_TOKEN, distillation.to_json(), ahead.out, languages)
+            write_distilled(subject, trained, distillation.to_json(), ahead.out, languages)
     return distillation
 
 

@@ -6,10 +6,10 @@ places up to which both have read the same bytes.
 ``hidden``
     Mean squared distance of the states, after Token Distillation (2505.20133). It moves the rows as input.
 ``chunk-kl``
-    What comes next. The teacher's probability of a new token is that of its pieces one after the other; the student's
-    is compared with it as one event against the rest. And the teacher's distribution of the next old piece is compared
-    with the student's, in which each new token counts for its first piece: KL divergences from teacher to student.
-    It moves rows as input and, where the head is tied, as output.
+    What comes next. The teacher's probability of the next token is that of its pieces one after the other; the
+    student's is compared with it as one event against the rest. And the teacher's distribution of the next old piece is
+    compared with the student's, in which each new token counts for its first piece: KL divergences from teacher to
+    student. It moves rows as input and, where the head is tied, as output.
 ``both``
     Their sum, the second scaled to the size of the first.
 """
@@ -73,15 +73,21 @@ class Objective:
         parts = []
         if self.settings.objective in (HIDDEN, BOTH):
             parts.append(self._distance(student, states, batch))
-        if self.settings.objective in (CHUNK_KL, BOTH):
+        has_next = bool(scored.any())  # not where each snippet ends with the token that is drawn in it
+        if has_next and self.settings.objective in (CHUNK_KL, BOTH):
             divergence = _event_divergence(chunks, own) + self._divergence(following, logs)
-            parts.append(divergence * (parts[0].detach() / divergence.detach() if parts else 1.0))
-        if self.settings.head == NEXT_TOKEN:
+            size = divergence.detach().clamp(min=SURE**2)
+            parts.append(divergence * (parts[0].detach() / size if parts else 1.0))
+        if has_next and self.settings.head == NEXT_TOKEN:
             parts.append(-own.mean())
-        return torch.stack(parts).sum()
+        return torch.stack(parts).sum() if parts else student.sum() * 0.0
 
-    def distance(self, batch: Batch) -> tuple[float, float]:
-        """Return the summed squared distance of the compared states, and that of the teacher's from their mean."""
+    def moments(self, batch: Batch) -> tuple[float, float, Any, int]:
+        """Return what the error of all batches is made of.
+
+        The summed squared distance of the compared states from the teacher's; of the teacher's the sum of squares, the
+        sum, shape (D,), and how many there are.
+        """
         import torch
 
         with torch.no_grad():
@@ -89,8 +95,8 @@ class Objective:
             wanted = self._aligned(states, batch)
             student = read_states(self.model, batch.student, batch.student_mask, self.depth)
             found = student[torch.from_numpy(batch.compared).to(student.device)]
-            spread = (wanted - wanted.mean(0)).square().sum()
-            return float((found - wanted).square().sum()), float(spread)
+            distance, wanted = (found - wanted).double().square().sum(), wanted.double()
+            return float(distance), float(wanted.square().sum()), wanted.sum(0).cpu().numpy(), len(wanted)
 
     def _teach(self, batch: Batch, scored: Bools) -> tuple[Tensor, Any, Any]:
         """Return aligned states, log probabilities of the next tokens' pieces, and those of the next old piece."""

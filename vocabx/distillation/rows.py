@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vocabx.core.arrays import Bools, Ints
+from vocabx.core.arrays import Bools, Ints, Matrix
 from vocabx.core.errors import TrainingError
 from vocabx.distillation.row_adam import RowAdam
 from vocabx.training.stage.new_rows import join_rows, separate_head_rows, separate_input_rows
@@ -62,6 +62,13 @@ class TrainedRows:
         self._rates, self._ids = rates, ids
         self._hook = embedding.register_forward_hook(self._hold)
         self._drawn: Any = None
+
+    def begin(self, stored: Sequence[Matrix]) -> None:
+        """Begin from rows as they are stored, shape (V, D) for each matrix: the model's may be rounded to its type."""
+        import torch
+
+        for master, matrix in zip(self.masters, stored, strict=True):
+            master.copy_(torch.from_numpy(np.asarray(matrix[self._ids], np.float32)))
 
     def _hold(self, _module: Any, _inputs: Any, output: Tensor) -> Tensor:
         """Let gradients through to the rows that are drawn here, and to no other."""

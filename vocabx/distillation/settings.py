@@ -83,6 +83,8 @@ class DistillationSettings:
         for name in ("contexts", "epochs", "batch_size", "most_frequent", "snippets"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InputError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}.")
+        if self.seed < 0:
+            raise InputError(f"The seed must not be negative, got {self.seed}.")
         if self.context_tokens < 2:
             raise InputError(f"A context needs at least 2 old tokens, got {self.context_tokens}.")
         if not 0 < self.learning_rate < 1:

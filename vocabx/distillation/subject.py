@@ -15,8 +15,8 @@ from vocabx.core.errors import InputError
 from vocabx.core.segmenter import Segmenter
 from vocabx.distillation.pieces import OldPieces
 from vocabx.distillation.settings import DistillationSettings
-from vocabx.eval.decoder import choose_device, choose_type, start_of_text
-from vocabx.eval.encoder import around_text, load_encoder
+from vocabx.eval.decoder import Decoder, choose_device, choose_type, start_of_text
+from vocabx.eval.encoder import Encoder, around_text, load_encoder
 from vocabx.manifest import EXTEND, Manifest
 from vocabx.tokenizer_tools.read import FastSegmenter, read_tokenizer
 from vocabx.training.model.loading import Loaded, load_model, model_objective, stored_state
@@ -114,6 +114,12 @@ def open_subject(
     model = loaded.model.to(device=place, dtype=kind).eval()
     around = (start_of_text(tokenizer), []) if is_causal else around_text(tokenizer)
     settings.depth(model.config.get_text_config().num_hidden_layers)
+    context = (Decoder(model, tokenizer) if is_causal else Encoder(model, tokenizer)).context
+    room = None if context is None else context - sum(map(len, around))
+    if room is not None and settings.context_tokens > room:
+        raise InputError(
+            f"The model reads {room:,} tokens of text at once, and --context-tokens is {settings.context_tokens:,}."
+        )
     return Subject(manifest, segmenter, pieces, loaded, tokenizer, is_causal, around)
 
 

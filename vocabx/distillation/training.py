@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from vocabx.core.arrays import Ints
+from vocabx.core.arrays import Floats, Ints
 from vocabx.core.say import Say, step
 from vocabx.distillation.batches import Batch, make_batch
 from vocabx.distillation.contexts import Contexts
@@ -16,27 +17,51 @@ from vocabx.distillation.rows import TrainedRows
 from vocabx.distillation.settings import NEXT_TOKEN, DistillationSettings
 from vocabx.distillation.subject import Subject
 
-__all__ = ["measure_distance", "objective_of", "train_rows"]
+__all__ = ["Trained", "measure_distance", "objective_of", "train_rows"]
 
 SHOWN = 20
 """Steps whose mean loss is said."""
 
 
-def train_rows(subject: Subject, contexts: Contexts, settings: DistillationSettings, say: Say) -> list[float]:
-    """Train the rows of all tokens that were drawn; return the loss before each step. The model ends with these rows.
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (N,)
+        Of the tokens that were trained.
+    rows : mapping of str to ndarray of float32, shape (N, D)
+        By the name of their matrix.
+    losses : list of float
+        Before each step.
+    """
+
+    ids: Ints
+    rows: Mapping[str, Floats]
+    losses: list[float]
+
+
+def train_rows(subject: Subject, contexts: Contexts, settings: DistillationSettings, say: Say) -> Trained:
+    """Train the rows of all tokens that were drawn. The model ends with them, in the type that it computes in.
 
     Raises
     ------
     TrainingError
         When a loss or a gradient is not finite.
     """
+    checkpoint, ids = subject.loaded.checkpoint, contexts.tokens()
+    names = [checkpoint.input]
+    if settings.head == NEXT_TOKEN and not checkpoint.tied and checkpoint.head is not None:
+        names.append(checkpoint.head)
     rows = TrainedRows(
         subject.model,
-        contexts.tokens(),
+        ids,
         learning_rate=settings.learning_rate,
         scores=settings.uses_head,
         head=settings.head == NEXT_TOKEN,
     )
+    rows.begin([checkpoint.matrix(name) for name in names])
     objective = objective_of(subject, settings)
     steps = settings.epochs * -(-len(contexts) // settings.batch_size)
     losses = list[float]()
@@ -48,7 +73,8 @@ def train_rows(subject: Subject, contexts: Contexts, settings: DistillationSetti
                 say(step("distilling", f"step {len(losses):,} of {steps:,}, loss {np.mean(losses[-SHOWN:]):.4f}"))
     finally:
         rows.join()
-    return losses
+    found = [master.cpu().numpy() for master in rows.masters]
+    return Trained(ids, dict(zip(names, found, strict=True)), losses)
 
 
 def measure_distance(subject: Subject, contexts: Contexts, settings: DistillationSettings) -> float:
@@ -58,8 +84,9 @@ def measure_distance(subject: Subject, contexts: Contexts, settings: Distillatio
     """
     objective = objective_of(subject, settings)
     batches = _batches(subject, contexts, settings.batch_size, [settings.seed])
-    distances, spreads = zip(*(objective.distance(batch) for batch in batches), strict=True)
-    return float(np.sum(distances) / np.sum(spreads))
+    distances, squares, sums, counts = zip(*(objective.moments(batch) for batch in batches), strict=True)
+    spread = np.sum(squares) - np.square(np.sum(sums, axis=0)).sum() / np.sum(counts)
+    return float(np.sum(distances) / spread)
 
 
 def objective_of(subject: Subject, settings: DistillationSettings) -> Objective:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from vocabx.core.arrays import Ints
+from vocabx.core.arrays import Floats, Ints
 from vocabx.core.errors import TrainingError
 from vocabx.distillation.subject import Subject
+from vocabx.distillation.training import Trained
 from vocabx.training.model.loading import stored_state
 from vocabx.training.model.output import write_trained
 from vocabx.training.record import save_record
@@ -20,11 +21,9 @@ __all__ = ["write_distilled"]
 
 
 def write_distilled(
-    subject: Subject, ids: Ints, with_head: bool, record: Mapping[str, Any], out: Path, languages: Sequence[str] = ()
+    subject: Subject, trained: Trained, record: Mapping[str, Any], out: Path, languages: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Write the model with its new rows into an existing directory; return the names of the tensors that changed.
-
-    `ids` say which rows were trained, and `with_head` whether those of a head of its own were.
 
     Raises
     ------
@@ -32,29 +31,27 @@ def write_distilled(
         When a row is not finite.
     """
     checkpoint, names = subject.loaded.checkpoint, subject.loaded.names
-    trained = (checkpoint.input, checkpoint.head if checkpoint.tied or with_head else None)
-    rows = {name for name in trained if name is not None and name in names}
-    _restore_old_rows(subject, rows, ids)
+    for name, rows in trained.rows.items():
+        _put_rows(subject, name, trained.ids, rows)
+    written = {*trained.rows, *([checkpoint.head] if checkpoint.tied else [])}
     # The other tensors may have been rounded to what was computed in.
-    loaded = replace(subject.loaded, names={name: names[name] for name in sorted(rows)})
+    loaded = replace(subject.loaded, names={name: place for name, place in names.items() if name in written})
     changed = write_trained(loaded, subject.model, out)
     save_record(record, checkpoint, subject.manifest.base, out, languages)
     return changed
 
 
-def _restore_old_rows(subject: Subject, rows: set[str], ids: Ints) -> None:
-    """Put the stored rows back, in float32, everywhere but at the ids that were trained."""
+def _put_rows(subject: Subject, name: str, ids: Ints, rows: Floats) -> None:
+    """Put a matrix as it is stored, with other rows at some ids, into the model, in float32."""
     import torch
 
-    checkpoint, model, state = subject.loaded.checkpoint, subject.model, stored_state(subject.model)
-    modules = [model.get_input_embeddings(), model.get_output_embeddings()]
-    for name in sorted(rows):
-        matrix = state[subject.loaded.names[name]].detach()
-        trained = matrix[torch.from_numpy(ids).to(matrix.device)].float().cpu()
-        if not torch.isfinite(trained).all():
-            raise TrainingError("A trained row is not finite, and nothing was written; choose a smaller learning rate.")
-        whole = torch.from_numpy(np.array(checkpoint.matrix(name), np.float32))
-        whole[torch.from_numpy(ids)] = trained
-        for module in modules:
-            if module is not None and module.weight.data_ptr() == matrix.data_ptr():
-                module.weight = torch.nn.Parameter(whole, requires_grad=False)
+    if not np.isfinite(rows).all():
+        raise TrainingError("A trained row is not finite, and nothing was written; choose a smaller learning rate.")
+    model = subject.model
+    place = stored_state(model)[subject.loaded.names[name]].data_ptr()
+    whole = np.array(subject.loaded.checkpoint.matrix(name), np.float32)
+    whole[ids] = rows
+    weight = torch.nn.Parameter(torch.from_numpy(whole), requires_grad=False)
+    for module in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if module is not None and module.weight.data_ptr() == place:
+            module.weight = weight

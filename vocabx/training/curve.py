@@ -28,7 +28,8 @@ class Point:
     seconds : float
         Of training since the run began, without measurements and interruptions.
     loss : float, optional
-        Mean over the steps since the line before, in nats for one predicted token.
+        Mean over the steps since the line before, in nats for one predicted token; of both tokens together where the
+        recipe predicts the next but one, too.
     learning_rate : float, optional
     bits_per_byte : mapping of str to float
         Of the held-out texts by label, where they were measured.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from vocabx.training.settings import option_name
+
 __all__ = ["changes"]
 
 VALUES = ("objective", "unit", "text_field")
@@ -33,9 +35,9 @@ def _values(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str
     yield from _recipe(found.get("recipe") or {}, wanted.get("recipe") or {})
     settings = [each.get("settings") or {} for each in (found, wanted)]
     for name in dict.fromkeys([*settings[1], *settings[0]]):
-        yield from _change(_option(name), settings[0].get(name), settings[1].get(name))
+        yield from _change(option_name(name), settings[0].get(name), settings[1].get(name))
     for name in VALUES:
-        yield from _change(_option(name), found.get(name), wanted.get(name))
+        yield from _change(option_name(name), found.get(name), wanted.get(name))
     yield from _change("the number of processes", found.get("processes"), wanted.get("processes"))
 
 
@@ -45,9 +47,9 @@ def _texts(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]
     for name in ("corpus", "replay"):
         before, now = found.get(name), wanted.get(name)
         if before and now and before != now:
-            yield f"the text of {_option(name)} has changed"
+            yield f"the text of {option_name(name)} has changed"
         else:
-            yield from _change(_option(name), bool(before), bool(now))
+            yield from _change(option_name(name), bool(before), bool(now))
     before, now = (each.get("held_out") or {} for each in (found, wanted))
     if list(before) != list(now):
         yield from _change("--held-out", ", ".join(before) or None, ", ".join(now) or None)
@@ -90,7 +92,3 @@ def _spell(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {each}" for name, each in value.items())
     return str(value)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

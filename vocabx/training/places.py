@@ -8,7 +8,7 @@ from vocabx.core.errors import OutputError
 from vocabx.manifest import FILE_NAME
 from vocabx.training.record import RECORD_FILE
 
-__all__ = ["check_output", "check_replaced", "stage_place"]
+__all__ = ["check_cache", "check_output", "check_replaced", "stage_place"]
 
 
 def check_output(out: Path, force: bool, directory: Path) -> None:
@@ -21,6 +21,16 @@ def check_output(out: Path, force: bool, directory: Path) -> None:
     if not force:
         raise OutputError(f"{out} exists already. Choose another place, or replace it with --force (force=True).")
     check_replaced(out)
+
+
+def check_cache(cache: Path | None, out: Path, directory: Path) -> None:
+    """Raise `OutputError` where tokens that are kept would lie in what is written, or in what is read."""
+    if cache is None:
+        return
+    real = cache.resolve()
+    for place in (out.resolve(), directory.resolve()):
+        if real == place or place in real.parents:
+            raise OutputError(f"The token cache {cache} lies in {place}. Name another directory.")
 
 
 def check_replaced(out: Path) -> None:

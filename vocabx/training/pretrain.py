@@ -17,13 +17,14 @@ from vocabx.conversation import open_chat
 from vocabx.core.corpus import Texts
 from vocabx.core.say import Say, say_nothing
 from vocabx.core.setting_types import as_path
+from vocabx.eval.decoder import advise_on_type
 from vocabx.evaluation.context import describe_device, installed, own_commit
 from vocabx.output import check_place
 from vocabx.training.curve import Point
 from vocabx.training.held_out import HeldOut
 from vocabx.training.model.loading import load_model, require_training
 from vocabx.training.model.output import write_trained
-from vocabx.training.places import check_output, check_replaced, stage_place
+from vocabx.training.places import check_cache, check_output, check_replaced, stage_place
 from vocabx.training.processes import first_of_all, is_first, only_first, process_count, start, wait
 from vocabx.training.recipes.recipe import Recipe
 from vocabx.training.record import CURVE_FILE, save_record
@@ -103,7 +104,7 @@ def pretrain(
     cache : str or Path, optional
         Keep the tokens here, and use those that are there: of one corpus, and the text replayed with it.
     force : bool
-        Replace an `out` that vocabx wrote earlier, and a run that was begun otherwise.
+        Replace an `out` that vocabx wrote earlier, and models after stages, and give up a run that was begun otherwise.
     languages : sequence of str
         Codes for the model card; without any, those of the model's own card.
     hub : HubOptions
@@ -129,6 +130,7 @@ def pretrain(
     place, kept = as_path("out", out), None if cache is None else as_path("cache", cache)
     directory = resolve_model(model, hub=hub)
     check_output(place, force, directory)
+    check_cache(kept, place, directory)
     request = open_request(model, directory, corpus, recipe, settings, replay, held_out, unit, text_field, kept)
     check_place(place, request.files)
     say = only_first(say)
@@ -141,9 +143,10 @@ def pretrain(
         run, stores = _plan(request, state, say, finish)
         if settings.keep_stages:
             for number in range(1, len(run.stages)):
-                check_output(stage_place(place, number), True, directory)
+                check_output(stage_place(place, number), force or state.has_kept(number), directory)
+                check_place(stage_place(place, number), request.files)
         if is_first():
-            state.begin(decided)
+            state.begin(decided, say)
         wait()
         done = run.carry_out()
         record = _record(run, stores, done)
@@ -159,6 +162,7 @@ def _plan(request: TrainingRequest, state: RunState, say: Say, finish: Any) -> t
     """Open model and text, and see to it that every stage can be carried out."""
     tokenizer = open_chat(request.directory)
     say(f"opening {request.name}")
+    advise_on_type(request.settings.dtype, "cpu" if request.settings.cpu else None, say)
     reload = partial(load_model, request.directory, request.objective)
     loaded = reload()
     stages = merge_stages(request.recipe, loaded.model)
@@ -176,6 +180,7 @@ def _plan(request: TrainingRequest, state: RunState, say: Say, finish: Any) -> t
 
     def keep_stage(run: Run, done: list[TrainedStage]) -> None:
         if request.settings.keep_stages and is_first():
+            state.note_kept(len(done))
             finish(run, _record(run, stores, done), stage=len(done))
 
     run = Run(

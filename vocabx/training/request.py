@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from vocabx.comparison.results import fingerprint
 from vocabx.core.arrays import Ints
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.errors import CorpusError, TrainingError, UnknownNameError
@@ -17,6 +16,7 @@ from vocabx.evaluation.context import describe_model
 from vocabx.evaluation.text.documents import UNITS, Documents, DocumentSettings, read_all
 from vocabx.manifest import FILE_NAME, Manifest
 from vocabx.output import base_name
+from vocabx.rows_file import checksum
 from vocabx.training.model.loading import check_objective, model_objective
 from vocabx.training.recipes.recipe import Recipe
 from vocabx.training.recipes.table import find_recipe
@@ -83,7 +83,7 @@ class TrainingRequest:
             "unit": self.unit,
             "text_field": self.corpus.field,
             # Of the files, for which of their documents are drawn is decided by settings.
-            "held_out": {text.label: fingerprint(*text.files) for text in self.held_out},
+            "held_out": {text.label: [checksum(file) for file in text.files] for text in self.held_out},
             "processes": processes,
         }
 
@@ -141,6 +141,6 @@ def open_request(
 def _describe(corpus: Corpus) -> list[str]:
     # A list, for their order decides, and two of them may have one name.
     try:
-        return [f"{file.name}, {fingerprint(file)}" for file in corpus.files]
+        return [f"{file.name}, {checksum(file)}" for file in corpus.files]
     except OSError as error:
         raise CorpusError(f"{error.filename or 'The corpus'} cannot be read: {error.strerror or error}.") from error

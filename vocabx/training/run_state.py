@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vocabx.checkpoint.staging.atomic import synchronize
 from vocabx.checkpoint.staging.output_errors import output_errors
 from vocabx.core.errors import OutputError, TrainingError
+from vocabx.core.say import Say, say_nothing
 from vocabx.training.curve import Curve
 from vocabx.training.decisions import changes
 
@@ -72,13 +74,15 @@ class RunState:
                 "Give what it was begun with to go on, or --force (force=True) to begin anew."
             )
 
-    def begin(self, decided: Mapping[str, Any]) -> None:
+    def begin(self, decided: Mapping[str, Any], say: Say = say_nothing) -> None:
         """Note what decides the run, once nothing but training is left to do; a run of other decisions is removed.
 
         Not before: a run that `force` gives up is still there if its successor cannot begin.
         """
-        wanted = _plain(decided)
-        if self._read(RUN) != wanted:
+        found, wanted = self._read(RUN), _plain(decided)
+        if found != wanted:
+            if found is not None:
+                say(f"giving up the run that was begun otherwise: {'; '.join(changes(found, wanted))}")
             self.clear()
             self._write(RUN, wanted)
 
@@ -101,12 +105,23 @@ class RunState:
         """Note that the weights after a stage are written, and remove what only it has needed."""
         _, before = self.finished()
         after = self.weights_after(number)
-        _synchronize(after)
+        synchronize(after)
         content = {"stages": number, "weights": after.name, "trained": [*self.trained()[: number - 1], trained]}
         self._write(FINISHED, content)
         shutil.rmtree(self.stage(number), ignore_errors=True)
         if before is not None and before != after:
             before.unlink(missing_ok=True)
+
+    def note_kept(self, number: int) -> None:
+        """Note that the model after a stage is about to be written for this run, which may replace it from then on."""
+        self._kept(number).touch()
+
+    def has_kept(self, number: int) -> bool:
+        """Whether the model after a stage is of this run, or of the one that it goes on with."""
+        return self._kept(number).exists()
+
+    def _kept(self, number: int) -> Path:
+        return self.folder / f"kept-stage-{number}"
 
     def saved_state(self, number: int) -> tuple[int, Path | None]:
         """Return step and folder of the last whole state of a stage; what was cut off while it was saved is removed."""
@@ -142,16 +157,15 @@ class RunState:
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         staged = self.folder / f"{name}.new"
         staged.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
-        _synchronize(staged)
+        synchronize(staged)
         staged.replace(self.folder / name)
 
 
 def note_whole(folder: Path) -> None:
     """Note that a saved state is whole and on the disk, so that not even a power failure takes a part of it."""
-    for path in folder.rglob("*"):
-        _synchronize(path)
+    synchronize(folder)
     (folder / WHOLE).touch()
-    _synchronize(folder)
+    synchronize(folder, recursive=False)
 
 
 def state_folder(out: Path) -> Path:
@@ -204,11 +218,3 @@ def _plain(decided: Mapping[str, Any]) -> dict[str, Any]:
 def _step(path: Path) -> int:
     number = path.name.rpartition("-")[2]
     return int(number) if number.isdigit() else 0
-
-
-def _synchronize(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

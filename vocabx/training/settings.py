@@ -10,7 +10,7 @@ from typing import Any
 from vocabx.core.errors import InputError, UnknownNameError
 from vocabx.core.setting_types import check_types
 
-__all__ = ["CAUSAL", "MASKED", "OBJECTIVES", "TYPES", "TrainingSettings"]
+__all__ = ["CAUSAL", "MASKED", "OBJECTIVES", "TYPES", "TrainingSettings", "option_name"]
 
 CAUSAL, MASKED = "causal", "masked"
 OBJECTIVES = (CAUSAL, MASKED)
@@ -102,7 +102,7 @@ class TrainingSettings:
     def _check_numbers(self) -> None:
         for name, value in self._positive().items():
             if value is not None and not 0 < value < math.inf:
-                raise InputError(f"{_option(name)} is {value}, but must be positive{' and finite' * (value > 0)}.")
+                raise InputError(f"{option_name(name)} is {value}, but must be positive{' and finite' * (value > 0)}.")
         if self.length is not None and self.length < 2:
             raise InputError(f"--length is {self.length}, but a sequence has at least 2 tokens.")
         if not 0 < self.replay_share < 1:
@@ -128,12 +128,13 @@ class TrainingSettings:
             ("keep_stages", stages > 1, "with a recipe of one stage, after which --out is written"),
         ):
             if name in given and not is_used:
-                raise InputError(f"{_option(name)} ({name}=) does nothing {why}; leave it out.")
+                raise InputError(f"{option_name(name)} ({name}=) does nothing {why}; leave it out.")
 
     def deciding(self) -> dict[str, Any]:
         """Return the settings that a run must keep to the end; not the objective, which by default is the model's."""
         return {name: value for name, value in asdict(self).items() if name not in (*FREE, "objective")}
 
 
-def _option(name: str) -> str:
+def option_name(name: str) -> str:
+    """Return what a setting is called on the command line."""
     return f"--{name.replace('_', '-')}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from vocabx.core.errors import TrainingError
@@ -222,9 +225,36 @@ class StageTraining:
         save_file(trained_tensors(self), folder / TRAINED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if self._is_shared_out:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
-            return
         from safetensors.torch import load_file
+        from transformers.trainer import TRAINER_STATE_NAME
 
-        load_trained(self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
+        with _whole(resume_from_checkpoint):
+            json.loads((Path(resume_from_checkpoint) / TRAINER_STATE_NAME).read_text("utf-8"))
+            if self._is_shared_out:
+                super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            else:
+                load_trained(self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with _whole(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)  # type: ignore[misc]
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with _whole(checkpoint):
+            super()._load_rng_state(checkpoint)  # type: ignore[misc]
+
+
+@contextmanager
+def _whole(folder: str | None) -> Iterator[None]:
+    """Raise `TrainingError` where a saved state cannot be read: it was copied in part, say."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    # Each of the files has another library with errors of its own.
+    except (OSError, EOFError, KeyError, RuntimeError, SafetensorError, UnpicklingError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise TrainingError(
+            f"The saved state {folder} is damaged: {reason}. Remove it, and the same command goes on from what was "
+            "saved before."
+        ) from error

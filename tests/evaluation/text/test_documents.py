@@ -66,6 +66,12 @@ def test_a_label_is_the_name_of_the_file_unless_it_is_given(tmp_path: Path) -> N
         "other": "/x/other.txt",
         "a=b": str(odd),
     }
+    (tmp_path / "lang=ko").mkdir()
+    (tmp_path / "lang=ko" / "a.txt").write_text("x")
+    pattern = f"{tmp_path}/lang=ko/*.txt"
+    assert list(label_texts([pattern]).values()) == [pattern]
+    with pytest.raises(InputError, match=r"The label in '=x\.txt' is empty"):
+        label_texts(["=x.txt"])
     with pytest.raises(InputError, match="Two texts are called 'x'"):
         label_texts(["x.txt", "x=y.txt"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,9 +119,12 @@ def label_texts(texts: Sequence[str]) -> dict[str, str]:
     """Split each [LABEL=]PATH; without a label the name of the file is one."""
     labelled: dict[str, str] = {}
     for text in texts:
-        label, _, path = text.partition("=")
-        # A name with = in it is one, where there is such a file.
-        label, path = (label, path) if path and not Path(text).exists() else (Path(text).stem, text)
+        label, mark, path = text.partition("=")
+        if mark and not label:
+            raise InputError(f"The label in {text!r} is empty: give LABEL=PATH, or PATH alone.")
+        # A name with = in it is one where there is such a file, and so is a folder's, as in lang=ko/*.txt.
+        is_path = not path or Path(text).exists() or glob.glob(text) != []
+        label, path = (Path(text).stem, text) if is_path else (label, path)
         if label in labelled:
             raise InputError(f"Two texts are called {label!r}: {labelled[label]} and {path}. Label them: LABEL=PATH.")
         labelled[label] = path

@@ -16,7 +16,7 @@ from vocabx.core.arrays import Ints
 from vocabx.core.errors import CheckpointError
 from vocabx.core.say import Say
 from vocabx.core.tokens import TokenTable
-from vocabx.eval.decoder import Decoder, load_decoder
+from vocabx.eval.decoder import Decoder, advise_on_type, load_decoder
 from vocabx.eval.encoder import Encoder, load_masked_model
 from vocabx.evaluation.context import describe_model, name_models
 from vocabx.evaluation.result import EvaluatedModel
@@ -96,6 +96,7 @@ def find_language_models(
         When one is not there, or is named twice.
     """
     names = name_models(places)
+    advise_on_type(dtype, device, say)
     directories = [resolve_model(place, hub=hub) for place in places]
     found = []
     for name, directory in zip(names, directories, strict=True):

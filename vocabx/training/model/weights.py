@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from vocabx.checkpoint.read import StoredTensor
-from vocabx.core.errors import OutputError
+from vocabx.core.errors import OutputError, TrainingError
 from vocabx.training.model.loading import Loaded, stored_state
 
 __all__ = ["load_weights", "save_weights"]
@@ -43,13 +43,23 @@ def save_weights(loaded: Loaded, model: Any, file: Path) -> None:
 
 
 def load_weights(model: Any, file: Path) -> None:
-    """Put what `save_weights` wrote into a model that was loaded from the same directory."""
+    """Put what `save_weights` wrote into a model that was loaded from the same directory.
+
+    Raises
+    ------
+    TrainingError
+        When the file is damaged.
+    """
     import torch
     from safetensors.torch import load_file
 
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{file} is damaged: {error}. Remove {file.parent} to begin anew.") from error
     parameters = dict(model.named_parameters())
     with torch.no_grad():
-        for name, tensor in load_file(file).items():
+        for name, tensor in tensors.items():
             parameters[name].copy_(tensor)
 
 

@@ -115,10 +115,6 @@ class PackedSequences:
             return self.replay, before
         return self.target, index - before
 
-    def is_replay(self, index: int) -> bool:
-        """Whether a sequence is of the source language."""
-        return self.turn(index)[0] is self.replay
-
     def text_read(self, start: int, stop: int) -> TextRead:
         """Count the bytes of text in the sequences from `start` up to `stop`, exactly."""
         found = {False: 0, True: 0}
@@ -126,16 +122,6 @@ class PackedSequences:
             stream, turn = self.turn(index)
             found[stream is self.replay] += stream.bytes_of(turn)
         return TextRead(found[False], found[True])
-
-    @property
-    def epochs(self) -> float:
-        """How often the target text is read."""
-        return (self.count - self.replayed) / len(self.target)
-
-    @property
-    def left_over(self) -> int:
-        """Tokens of the target text that no sequence holds: fewer than one has."""
-        return self.target.store.tokens % self.target.length
 
 
 def pack(

@@ -1,7 +1,8 @@
 """A second head that learns to predict the token after the next from the same states, while a model is trained.
 
-Yamaguchi et al. 2025 (2406.11477): the head is a copy of the model's own, both losses weigh the same, and it is thrown
-away at the end.
+Yamaguchi et al. 2025 (2406.11477): the head is a copy of the model's own, its loss is added, and it is thrown away at
+the end. Here a token weighs the same in both losses: they are divided by the number of tokens that the first head
+predicts. Were each divided by its own number, the second would weigh more by one token in each document.
 """
 
 from __future__ import annotations
