@@ -188,6 +188,9 @@ def train(name: str, model: Path, tokens: int, options: argparse.Namespace) -> P
             *("--length", options.length, "--batch-size", options.batch_size, "--evaluate-every", tokens // MEASURED),
             *("--seed", options.seed, "--dtype", options.dtype, "--out", out),
         )
+    # The compute of all depends on the largest head, so on which methods were trained together.
+    if (had := records(out)[-1]["settings"]["tokens"]) != tokens:
+        sys.exit(f"{out} had {had:,} tokens, and with these methods it is to have {tokens:,}; remove it.")
     return out
 
 
@@ -243,9 +246,7 @@ def measured_models(result: Path) -> list[str]:
 def check_options(options: argparse.Namespace) -> None:
     """Stop where models below `--out` were made with other options, and note these."""
     file = options.out / "options.json"
-    given = {name: value for name, value in vars(options).items() if name not in ("picture", "out")}
-    # What an extension is trained for depends on the largest head, so on all methods together.
-    given["methods"] = sorted(given["methods"])
+    given = {name: value for name, value in vars(options).items() if name not in ("methods", "picture", "out")}
     wanted = json.loads(json.dumps(given, default=str))
     found = json.loads(file.read_text("utf-8")) if file.exists() else wanted
     if changed := [name for name in wanted if found.get(name) != wanted[name]]:

@@ -9,7 +9,7 @@ from typing import Any
 from vocabx.checkpoint import open_checkpoint
 from vocabx.checkpoint.read import CONFIG
 from vocabx.checkpoint.sources.hub_options import split_hub_id
-from vocabx.core.errors import InputError, OutputError
+from vocabx.core.errors import InputError, OutputError, first_line
 from vocabx.manifest import FILE_NAME, Manifest
 from vocabx.stages import Stages
 
@@ -147,4 +147,4 @@ def _check_content(api: Any, name: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+    return first_line(error).rstrip(".:")

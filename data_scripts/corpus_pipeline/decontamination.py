@@ -94,7 +94,7 @@ def build_index(texts: Iterable[str], stage: Decontaminate) -> Index:
 
 def evaluation_texts(paths: Sequence[str]) -> Iterator[str]:
     """Yield every text of evaluation files and of folders of these; raise `InputError` where there is none."""
-    for path in map(lambda name: Path(name).expanduser(), paths):
+    for path in _expanded(paths):
         files = sorted(one for one in path.rglob("*") if one.suffix in READERS) if path.is_dir() else [path]
         if not files:
             raise InputError(f"{path} holds no evaluation file ({', '.join(READERS)}).")
@@ -106,8 +106,12 @@ def evaluation_texts(paths: Sequence[str]) -> Iterator[str]:
 
 def unread_files(paths: Sequence[str]) -> list[Path]:
     """Return the files in folders of evaluation files that are of no kind that is read."""
-    folders = [path for path in map(lambda name: Path(name).expanduser(), paths) if path.is_dir()]
+    folders = [path for path in _expanded(paths) if path.is_dir()]
     return sorted(one for folder in folders for one in folder.rglob("*") if one.is_file() and one.suffix not in READERS)
+
+
+def _expanded(paths: Sequence[str]) -> list[Path]:
+    return [Path(name).expanduser() for name in paths]
 
 
 def _cells(file: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from corpus_pipeline.phases import Phase
 from corpus_pipeline.profile import Profile
+from corpus_pipeline.step import in_one_line
 from vocabx.core.errors import InputError, MissingExtraError, UnknownNameError, VocabxError
 from vocabx.core.say import Say
 
@@ -159,7 +160,7 @@ def _failure(phase: Phase, logs: Path, cause: Exception | None) -> VocabxError:
         found = re.findall(r"^vocabx\.core\.errors\.\w+: (.*)$", log.read_text("utf-8", "replace"), re.MULTILINE)
         if found:
             return InputError(found[-1])
-    said = f" ({' '.join(str(cause).split())[:200]})" if cause else ""
+    said = f" ({in_one_line(cause)})" if cause else ""
     return InputError(
         f"The phase {phase.name} failed{said}; its logs are in {logs / phase.name}. The same command goes on."
     )
@@ -202,7 +203,7 @@ def _cluster(profile: Profile, place: Place) -> Iterator[None]:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment, **own)
     except Exception as error:  # of whatever kind: a wrong address alone has several
-        raise InputError(f"Ray cannot be reached or started: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"Ray cannot be reached or started: {in_one_line(error)}") from error
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus_pipeline.stages import Read
-from corpus_pipeline.step import Step
+from corpus_pipeline.step import Step, in_one_line
 from vocabx.core.corpus import Corpus
 from vocabx.core.errors import CorpusError, InputError, MissingExtraError, VocabxError
 
@@ -168,7 +168,7 @@ def _reaching(address: str) -> Iterator[None]:
     except VocabxError:
         raise
     except Exception as error:  # each kind of place has errors of its own
-        raise InputError(f"{address} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"{address} cannot be read: {in_one_line(error)}") from error
 
 
 def documents(corpus: Corpus, file: Path, stage: Read, name: str) -> Iterator[Any]:

@@ -6,10 +6,15 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["METER", "Meter", "Rule", "Step"]
+__all__ = ["METER", "Meter", "Rule", "Step", "in_one_line"]
 
 METER = "meter: "
 """Before the stage in the name of a meter."""
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what an error of another library says, without line ends, and no more than a reader wants."""
+    return " ".join(str(error).split())[:200]
 
 
 class Step:

@@ -80,6 +80,20 @@ def test_operations_of_a_distillation_are_read_from_the_record(tmp_path: Path) -
     assert script.distilling(model.directory) == (body + head) * (20 + 12)
 
 
+def test_what_was_trained_otherwise_is_not_shown_as_trained_so(tmp_path: Path) -> None:
+    options = script.argparse.Namespace(out=tmp_path, tokens=100, methods=["mean"], picture=None, seed=0)
+    script.check_options(options)
+    script.check_options(script.argparse.Namespace(**{**vars(options), "methods": ["base"]}))
+    with pytest.raises(SystemExit, match=r"other options \(seed\)"):
+        script.check_options(script.argparse.Namespace(**{**vars(options), "seed": 1}))
+    out = tmp_path / "trained" / "mean"
+    out.mkdir(parents=True)
+    (out / script.RECORD_FILE).write_text(json.dumps([{"settings": {"tokens": 90}}]), "utf-8")
+    with pytest.raises(SystemExit, match="had 90 tokens, and with these methods it is to have 100"):
+        script.train("mean", tmp_path, 100, options)
+    assert script.train("mean", tmp_path, 90, options) == out
+
+
 @pytest.mark.slow
 def test_the_page_is_made_and_not_measured_again(tmp_path: Path) -> None:
     pytest.importorskip("peft")

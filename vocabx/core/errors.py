@@ -31,6 +31,7 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "VocabxError",
+    "first_line",
 ]
 
 MOST_LISTED = 20
@@ -81,3 +82,16 @@ class MissingExtraError(VocabxError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional dependency. Install it with: pip install 'vocabx[{extra}]'")
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what an error of another library says, or its kind where it says nothing.
+
+    Examples
+    --------
+    >>> first_line(ValueError("no such file\nTraceback"))
+    'no such file'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from vocabx.core.errors import TrainingError
+from vocabx.core.errors import TrainingError, first_line
 from vocabx.training.processes import wait
 from vocabx.training.recipes.recipe import Stage
 from vocabx.training.run_state import note_whole
@@ -205,7 +205,7 @@ class StageTraining:
                 note_whole(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         # A full disk is an error of another kind for each of the libraries that write here.
         except (OSError, RuntimeError, SafetensorError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            reason = first_line(error).rstrip(".")
             raise TrainingError(
                 f"The state after step {self.state.global_step} of {self.where} cannot be saved: {reason}. See whether "
                 "the disk has room."
@@ -253,7 +253,7 @@ def _whole(folder: str | None) -> Iterator[None]:
         yield
     # Each of the files has another library with errors of its own.
     except (OSError, EOFError, KeyError, RuntimeError, SafetensorError, UnpicklingError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise TrainingError(
             f"The saved state {folder} is damaged: {reason}. Remove it, and the same command goes on from what was "
             "saved before."

@@ -10,7 +10,7 @@ from typing import Any
 
 from vocabx.checkpoint.config import read_json
 from vocabx.checkpoint.families.classes import auto_class
-from vocabx.core.errors import CheckpointError
+from vocabx.core.errors import CheckpointError, first_line
 from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code, model_settings
 
 __all__ = ["OpenedModel", "open_model"]
@@ -86,7 +86,7 @@ def open_model(directory: Path, dtype: str = "auto") -> OpenedModel:
     except CheckpointError:
         raise
     except Exception as error:  # a damaged directory raises whatever the first confused function does
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise CheckpointError(f"{kind} cannot open {directory}: {reason}") from error
     names = {key: frozenset(map(str, loading[f"{key}_keys"])) for key in ("missing", "unexpected", "mismatched")}
     return OpenedModel(model.eval(), kind, is_factorized, **names)

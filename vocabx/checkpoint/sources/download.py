@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vocabx.checkpoint.sources.hub_options import HubOptions, hub_origin
 from vocabx.checkpoint.sources.weight_files import PICKLED, SAFETENSORS, holds_weights, named_weights
-from vocabx.core.errors import CheckpointError, InputError
+from vocabx.core.errors import CheckpointError, InputError, first_line
 
 __all__ = ["download", "hub_errors"]
 
@@ -126,5 +126,5 @@ def _sentence(error: Exception, name: str, revision: str | None, hub: HubOptions
             return f"{named} is not complete in the cache {place}, and the hub is not asked offline. Download it once."
         case LocalEntryNotFoundError():
             return f"The hub cannot be reached, and {named} is not in the cache. Check the network, or HF_ENDPOINT."
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+    reason = first_line(error).rstrip(".:")
     return f"{named} cannot be had from the hub: {reason}. Check the name, the network, the disk and your token."

@@ -13,7 +13,7 @@ from vocabx.checkpoint import Checkpoint, open_checkpoint
 from vocabx.checkpoint.config import read_json
 from vocabx.checkpoint.read import StoredTensor
 from vocabx.core.arrays import Floats
-from vocabx.core.errors import CheckpointError, InputError, MissingExtraError
+from vocabx.core.errors import CheckpointError, InputError, MissingExtraError, first_line
 from vocabx.eval.finetune.training import quiet
 from vocabx.factorization.recoded import MODEL_CODE, RANK_SETTING, is_own_code, model_settings
 from vocabx.training.settings import CAUSAL, MASKED
@@ -115,7 +115,7 @@ def _open(directory: Path, objective: str) -> tuple[Any, Mapping[str, Any]]:
     except InputError:
         raise
     except Exception as error:  # a damaged directory raises whatever the first confused function does
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise CheckpointError(f"{directory} cannot be opened as {WHAT[objective]}: {reason}") from error
     return model, found
 
