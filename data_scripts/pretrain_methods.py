@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 BASE, RANDOM = "base", "random"
 DISTILLED = "+distilled"
 METHODS = (BASE, RANDOM, "mean", "constituents", "constituents-scaled", "constituents+distilled")
-MEASURED = 15
+MEASURED = 10
 """How often a training is measured on held-out text."""
 MEASURING = ("--minimum-bytes", 60, "--limit", 200)
 """What is measured after training: so many of the texts that are no mere labels."""
