@@ -1,8 +1,7 @@
-"""What `get_corpora.py` and `get_evaluation_data.py` share: checksums, records of earlier runs, datasets of the hub."""
+"""What `get_corpora.py` and `get_evaluation_data.py` share: records of earlier runs, datasets of the hub."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -16,15 +15,9 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from vocabx.core.errors import InputError
 
-__all__ = ["HubFiles", "ask_hub", "checksum", "fetch_from_hub", "read_records", "write_records", "write_whole"]
+__all__ = ["HubFiles", "ask_hub", "fetch_from_hub", "read_records", "write_records", "write_whole"]
 
 Kind = TypeVar("Kind")
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, text: str) -> None:

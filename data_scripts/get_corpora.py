@@ -31,8 +31,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from downloads import ask_hub, checksum, fetch_from_hub, read_records, write_records
+from downloads import ask_hub, fetch_from_hub, read_records, write_records
 
+from vocabx.core.checksum import checksum
 from vocabx.core.errors import InputError, OutputError, UnknownNameError, VocabxError
 from vocabx.core.report import Report, Table
 

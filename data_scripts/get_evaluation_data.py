@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
-from downloads import ask_hub, checksum, fetch_from_hub, read_records, write_records, write_whole
+from downloads import ask_hub, fetch_from_hub, read_records, write_records, write_whole
 
+from vocabx.core.checksum import checksum
 from vocabx.core.errors import InputError, VocabxError
 from vocabx.core.report import Report, Table
 

@@ -12,10 +12,11 @@ from scipy.sparse import csr_array
 
 from vocabx.core.alignment import Alignment
 from vocabx.core.arrays import Bools, Floats, Ints, Matrix
+from vocabx.core.checksum import checksum
 from vocabx.core.errors import InputError
 from vocabx.core.initialization import Initialization, RowRule
 from vocabx.core.transfer import Transfer
-from vocabx.rows_file import MATRICES, checksum, read_arrays
+from vocabx.rows_file import MATRICES, read_arrays
 
 __all__ = ["GIVEN", "ReadyRows", "ReadyRule", "given_rows", "made_by_method", "made_part", "ready_notes"]
 

@@ -16,6 +16,7 @@ from vocabx.checkpoint.sources.hub_options import HubOptions
 from vocabx.checkpoint.sources.resolve import resolve_model
 from vocabx.checkpoint.writing.storage import COPY, Storage, type_name
 from vocabx.core.arrays import Bools, Ints, Matrix
+from vocabx.core.checksum import checksum
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.embeddings import Embeddings
 from vocabx.core.errors import InputError
@@ -29,7 +30,6 @@ from vocabx.initializers.table import DEFAULT_METHOD, INITIALIZERS
 from vocabx.materials import check_needs, existing_file
 from vocabx.output_head import OutputHead
 from vocabx.ready_rows import ReadyRows
-from vocabx.rows_file import checksum
 from vocabx.tokenizer_tools.read import read_tokenizer
 
 __all__ = ["RowRequest", "RowSettings", "WrittenSettings", "open_encoder"]

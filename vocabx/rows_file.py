@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
@@ -16,16 +15,10 @@ import numpy as np
 from vocabx.core.arrays import Ints, Matrix, loading_fault
 from vocabx.core.errors import InputError, OutputError
 
-__all__ = ["MATRICES", "checksum", "read_arrays", "save_rows"]
+__all__ = ["MATRICES", "read_arrays", "save_rows"]
 
 MATRICES = ("input", "head", "bias")
 ENDINGS = (".safetensors", ".npz")
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_rows(path: Path, matrices: Mapping[str, Matrix], ids: Ints, pieces: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vocabx.checkpoint.sources.hub_options import hub_origin
 from vocabx.checkpoint.sources.weight_files import SAFETENSORS, holds_weights
+from vocabx.core.checksum import checksum
 from vocabx.core.errors import InputError
 from vocabx.evaluation.result import DataFile, EvaluatedModel
 
@@ -84,11 +85,10 @@ def describe_file(path: Path) -> DataFile:
 
 
 def _checksum(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return a checksum; a file that the hub's cache keeps under its own is not read."""
     if path.is_symlink() and CHECKSUM.fullmatch(path.resolve().name):
         return path.resolve().name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return checksum(path)
 
 
 def installed(more: Iterable[str] = ()) -> dict[str, str]:

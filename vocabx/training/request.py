@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from vocabx.core.arrays import Ints
+from vocabx.core.checksum import checksum
 from vocabx.core.corpus import Corpus, Texts, open_texts
 from vocabx.core.errors import CorpusError, TrainingError, UnknownNameError
 from vocabx.evaluation.context import describe_model
 from vocabx.evaluation.text.documents import UNITS, Documents, DocumentSettings, read_all
 from vocabx.manifest import FILE_NAME, Manifest
 from vocabx.output import base_name
-from vocabx.rows_file import checksum
 from vocabx.training.model.loading import check_objective, model_objective
 from vocabx.training.recipes.recipe import Recipe
 from vocabx.training.recipes.table import find_recipe

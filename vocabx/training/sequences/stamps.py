@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vocabx.core.checksum import checksum
 from vocabx.core.errors import CorpusError
-from vocabx.rows_file import checksum
 from vocabx.tokenizer_tools.read import FastSegmenter
 from vocabx.training.sequences.encoded import Framing
 
