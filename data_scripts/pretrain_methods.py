@@ -7,10 +7,10 @@ From    A causal model, Korean text, held-out Korean and English text: the trans
         `data_scripts/evaluate_models.py` writes.
 Out     Models, their curves and results below `--out`; what is there is not made again, and a training that was
         stopped goes on. The page on standard output.
-Time    10 minutes for each method with 150,000 tokens of SmolLM2-135M on two CPU cores, and 10 more to measure.
-        Needs `pip install 'vocabx[train,report]'`.
+Time    20 minutes for each method with 150,000 tokens of SmolLM2-135M on two CPU cores, and 10 more to measure; half of
+        it with `--dtype bfloat16` where the processor computes in that. Needs `pip install 'vocabx[train,report]'`.
 
-    python data_scripts/pretrain_methods.py smollm2 --corpus docs.ko.txt --corpus pydocs.ko.txt --dtype bfloat16 \
+    python data_scripts/pretrain_methods.py smollm2 --corpus docs.ko.txt --corpus pydocs.ko.txt \
         --held-out ko=translated.ko.txt --held-out en=translated.en.txt --out pretrained \
         --picture docs/pretraining.png > docs/pretraining.md
 """
