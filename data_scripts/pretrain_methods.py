@@ -7,8 +7,9 @@ From    A causal model, Korean text, held-out Korean and English text: the trans
         `data_scripts/evaluate_models.py` writes.
 Out     Models, their curves and results below `--out`; what is there is not made again, and a training that was
         stopped goes on. The page on standard output.
-Time    20 minutes for each method with 150,000 tokens of SmolLM2-135M on two CPU cores, and 10 more to measure; half of
-        it with `--dtype bfloat16` where the processor computes in that. Needs `pip install 'vocabx[train,report]'`.
+Time    40 minutes for two methods side by side, in processes with `--methods` and one core each (150,000 tokens of
+        SmolLM2-135M), and 10 to measure; much less with `--dtype bfloat16` where the processor computes in that. Needs
+        `pip install 'vocabx[train,report]'`.
 
     python data_scripts/pretrain_methods.py smollm2 --corpus docs.ko.txt --corpus pydocs.ko.txt \
         --held-out ko=translated.ko.txt --held-out en=translated.en.txt --out pretrained \

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vocabx.core.arrays import Bools, Ints, Ragged
-from vocabx.core.errors import TokenizerError
+from vocabx.core.errors import TokenizerError, first_line
 from vocabx.core.segmenter import Segmentation
 from vocabx.core.tokens import ROLES, TokenKind, TokenTable, is_complete_utf8
 from vocabx.tokenizer_tools.surfaces import (
@@ -307,7 +307,8 @@ def read_tokenizer(directory: Path) -> FastSegmenter:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the library raises bare Exception for a broken tokenizer.json
         advice = _advice(directory)
-        raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {_first_line(error)}{advice}") from error
+        reason = first_line(error).rstrip(" .:")
+        raise TokenizerError(f"The tokenizer in {directory} cannot be opened: {reason}.{advice}") from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise TokenizerError(f"The tokenizer in {directory} has no fast backend (tokenizer.json); vocabx needs one.")
@@ -330,7 +331,3 @@ def roles_of(tokenizer: object) -> dict[str, int]:
     """Return the ids of the special tokens that a transformers tokenizer has, by role."""
     ids = {role: getattr(tokenizer, f"{role}_token_id", None) for role in ROLES}
     return {role: token for role, token in ids.items() if token is not None}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:") + "."
