@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ SMALL = ("llama", "gemma3_text", "gpt2", "bert", "xlm-roberta")
 IDS = [[1, 5, 99, 104, 7]]
 
 
-@pytest.fixture(autouse=True)
-def modules_of_this_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have transformers keep the code that it runs in a folder of the test's own."""
+@pytest.fixture(autouse=True, scope="module")
+def modules_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have transformers keep the code that it runs in a folder of these tests; what is imported stays there."""
     import transformers
 
-    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    folder = str(tmp_path_factory.mktemp("modules"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", folder)
+        patch.syspath_prepend(folder)
+        yield
 
 
 def factorized(family: str, tmp_path: Path, form: str = MODEL, head: bool = True, **config: Any) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoint.models import (
@@ -205,6 +205,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @pytest.mark.parametrize("long_run", [1, 8, resize_module.LONG_RUN])
 @pytest.mark.parametrize("block", [1, 7, resize_module.ROWS_AT_ONCE])
+@settings(max_examples=30)
 @given(plan=plans(), seed=st.integers(0, 9), tied=st.booleans())
 def test_any_plan_gives_what_the_arrays_give(
     tmp_path_factory: pytest.TempPathFactory, plan: Plan, seed: int, tied: bool, long_run: int, block: int
