@@ -240,8 +240,8 @@ def measure(kind: str, models: Sequence[Path], texts: Sequence[str], options: ar
 
 
 def measured_models(result: Path) -> list[str]:
-    """Return the names of the models in a file of results."""
-    return [model["name"] for model in json.loads(result.read_text("utf-8"))["models"]]
+    """Return the last parts of the names in a file of results: models of one name are told apart by their folders'."""
+    return [Path(model["name"]).name for model in json.loads(result.read_text("utf-8"))["models"]]
 
 
 def check_options(options: argparse.Namespace) -> None:
