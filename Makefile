@@ -21,7 +21,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL:
 .PHONY: help demo test check format lint types wheel coverage slow bench fix clean
 
 help: ## list the targets
@@ -34,8 +33,10 @@ demo: $(VENV)/.installed ## extend a small model with a new language, from text 
 test: $(VENV)/.developing ## run the tests that need no download and take seconds
 	@TMPDIR=$(SCRATCH) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile
 
-# The tests come last, so that their closing line is the last line.
-check: format lint types wheel test ## all that must pass before a change lands
+# The types and the wheel take a core each. The tests come last, so that their closing line is the last line.
+check: format lint ## all that must pass before a change lands
+	@$(MAKE) --jobs=2 types wheel
+	@$(MAKE) test
 
 format: $(VENV)/.developing ## compare the layout of the code with the formatter's
 	@echo "== format"

@@ -53,7 +53,8 @@ def extended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     place = tmp_path_factory.mktemp(request.param)
     if request.param == "demo":
         base, corpus, held_out = DEMO / "base", DEMO / "text" / "corpus.ko.txt", DEMO / "text" / "held-out.ko.txt"
-        size, settings = 300, TrainingSettings(tokens=2048, length=32, batch_size=4, evaluate_every=128)
+        size = 300
+        settings = TrainingSettings(tokens=2048, length=32, batch_size=4, evaluate_every=1024, held_out_limit=40)
     else:
         resources = request.getfixturevalue("resources")
         base, texts = resources("smollm2"), resources("texts")

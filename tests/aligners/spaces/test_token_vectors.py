@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.aligners.spaces.transfers import vector_of
@@ -44,6 +44,7 @@ def oracle(segmenter: Segmenter, known: WordVectors, how: str) -> Floats:
 
 @pytest.mark.parametrize("family", TOYS)
 @pytest.mark.parametrize("how", ["incidence", "incidence-unweighted"])
+@settings(max_examples=30)
 @given(st.lists(words, min_size=1, max_size=6, unique=True), st.booleans())
 def test_a_token_is_the_mean_of_the_words_that_hold_it(family: str, how: str, texts: list[str], counted: bool) -> None:
     segmenter = TOYS[family]()
