@@ -19,7 +19,8 @@ def pursue(query: Floats, keys: Floats, atoms: int, by_angle: bool) -> NDArray[n
     compared = wide / np.linalg.norm(wide, axis=1, keepdims=True) if by_angle else wide
     weights, picked, rest = np.zeros(len(keys)), list[int](), target
     while len(picked) < min(atoms, *keys.shape) and np.linalg.norm(rest) > 1e-6 * np.linalg.norm(target):
-        picked.append(int(np.abs(compared @ rest).argmax()))
+        scores = np.abs(compared @ rest)
+        picked.append(int((scores >= scores.max() * orthogonal_matching_pursuit.ALMOST).argmax()))
         solution = np.linalg.lstsq(wide[picked].T, target, rcond=None)[0]
         rest = target - solution @ wide[picked]
         weights[picked] = solution
