@@ -23,7 +23,7 @@ def kills(*options: object) -> str:
 
 
 def test_kills_at_moments_that_are_drawn_leave_nothing_wrong(tmp_path: Path) -> None:
-    assert re.search(r"^ +6 kills$", kills("--kills", 6, "--place", tmp_path), re.MULTILINE)
+    assert re.search(r"^ +4 kills$", kills("--kills", 4, "--place", tmp_path), re.MULTILINE)
 
 
 @pytest.mark.slow

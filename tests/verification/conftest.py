@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.verification.models import extend, replace, save_base, trim
-from vocabx.verification import old_language
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,12 +17,6 @@ def one_thread() -> None:
         import torch
 
         torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def fewer_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try one character in 32, and the euro sign."""
-    monkeypatch.setattr(old_language, "PROBE_CHARACTERS", [*old_language.PROBE_CHARACTERS[::32], "€"])
 
 
 @pytest.fixture(scope="session")
