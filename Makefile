@@ -10,8 +10,8 @@ TORCH ?= torch
 VENV ?= .venv
 WORKERS ?= 2
 
-# The tests write some ten thousand small files and wait for the disk with many: memory, where it has 2 GB to spare, takes
-# half of the time.
+# The tests write some ten thousand small files and wait for the disk with many; memory keeps none waiting, where it has
+# 2 GB to spare.
 SCRATCH ?= $(shell free=$$(df -Pk /dev/shm 2>&1 | awk 'END {print int($$4)}'); \
 	if test -w /dev/shm && test "$$free" -gt 2000000; then echo /dev/shm; else echo "$${TMPDIR:-/tmp}"; fi)
 
